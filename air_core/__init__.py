@@ -1,0 +1,1 @@
+"""AIR: Attend, Infer, Repeat in Pyro."""

@@ -1,0 +1,85 @@
+"""The loop: knows steps and observers, not AIR."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+Record = dict[str, float]
+"""What is known of a step by name; observers may add to it for those that come after them."""
+
+Observer = Callable[[int, Record], None]
+
+
+class NonFinite(ArithmeticError):
+    """A number that should be finite is not; says which, and at which step."""
+
+    def __init__(self, step: int, term: str, value: float):
+        super().__init__(f"step {step}: {term} became {value}")
+        self.step, self.term = step, term
+
+
+class StopRequest:
+    """Set by a signal (or anyone) to ask for an orderly stop; tells which signal it was."""
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+
+    def __call__(self) -> bool:
+        return self.signal is not None
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[StopRequest]:
+    """Within it, Ctrl-C and `kill` ask for a stop after the current step; twice means at once."""
+    request = StopRequest()
+
+    def handle(number: int, frame) -> None:
+        if request():
+            raise KeyboardInterrupt
+        request.signal = number
+
+    if threading.current_thread() is not threading.main_thread():
+        yield request
+        return
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield request
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def run_steps(
+    step: Callable[[int], Record],
+    start: int,
+    stop: int,
+    observers: Iterable[Observer] = (),
+    stop_requested: Callable[[], bool] = lambda: False,
+) -> int:
+    """Do steps `start` + 1 to `stop`, showing each to the observers in order.
+
+    Returns the last step done, which is less than `stop` if a stop was requested. Whatever a
+    step or an observer raises ends the loop.
+    """
+    observers = list(observers)
+    for number in range(start + 1, stop + 1):
+        record = step(number)
+        for observe in observers:
+            observe(number, record)
+        if stop_requested():
+            return number
+    return max(start, stop)
+
+
+def every(interval: int, observer: Observer, also: Iterable[int] = ()) -> Observer:
+    """`observer` called only at multiples of `interval` and at the steps in `also`."""
+    extra = set(also)
+
+    def observe(step: int, record: Record) -> None:
+        if step % interval == 0 or step in extra:
+            observer(step, record)
+
+    return observe

@@ -1,0 +1,177 @@
+"""The networks: plain torch modules, each one box of the paper's figure 3."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from air_core.registry import Registry
+
+MIN_SD = 1e-3
+"""Floor of the guide's standard deviations: a density that sharpens without end is an overflow."""
+
+
+def mlp(n_in: int, hidden: Sequence[int], n_out: int) -> nn.Sequential:
+    """Linear layers of the given sizes with ReLU between them: (..., n_in) -> (..., n_out)."""
+    sizes = [n_in, *hidden, n_out]
+    layers: list[nn.Module] = []
+    for i, (a, b) in enumerate(zip(sizes, sizes[1:])):
+        layers += [nn.Linear(a, b)] if i == 0 else [nn.ReLU(), nn.Linear(a, b)]
+    return nn.Sequential(*layers)
+
+
+def inverse_softplus(value: float) -> float:
+    """The x with log(1 + exp(x)) = value > 0."""
+    return math.log(math.expm1(value))
+
+
+class Decoder(nn.Module):
+    """Paints a window from z_what: (..., D) -> (..., W, W) in (0, 1)."""
+
+    def __init__(self, z_what_size: int, hidden: Sequence[int], window_side: int, bias: float):
+        super().__init__()
+        self.layers = mlp(z_what_size, hidden, window_side**2)
+        self.window_side = window_side
+        self.bias = bias
+
+    def forward(self, z_what: Tensor) -> Tensor:
+        logits = self.layers(z_what) + self.bias
+        return torch.sigmoid(logits).unflatten(-1, (self.window_side, self.window_side))
+
+
+class NormalHead(nn.Module):
+    """Mean and standard deviation of a Normal over n numbers: (..., n_in) -> two of (..., n)."""
+
+    def __init__(self, n_in: int, hidden: Sequence[int], n: int):
+        super().__init__()
+        self.layers = mlp(n_in, hidden, 2 * n)
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        mean, raw_sd = self.layers(features).chunk(2, -1)
+        return mean, F.softplus(raw_sd) + MIN_SD
+
+
+class Predictor(nn.Module):
+    """From the recurrent state h to z_pres and z_where (figure 3's h_i).
+
+    (B, H) -> logit of z_pres (B, 1), and mean and standard deviation of z_where (B, 3) relative
+    to the prior's mean. Starts near logit `z_pres_bias`, mean 0 and `where_sd_start`.
+    """
+
+    def __init__(self, n_in: int, hidden: Sequence[int], z_pres_bias: float, where_sd_start: float):
+        super().__init__()
+        self.layers = mlp(n_in, hidden, 7)
+        self.z_pres_bias = z_pres_bias
+        self.raw_sd_bias = inverse_softplus(where_sd_start)
+
+    def forward(self, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        logit, mean, raw_sd = self.layers(h).split([1, 3, 3], -1)
+        return logit + self.z_pres_bias, mean, F.softplus(raw_sd + self.raw_sd_bias) + MIN_SD
+
+
+class SceneLSTM(nn.Module):
+    """An LSTM cell that reads the scene at every step but multiplies it only once.
+
+    The scene is the same at all steps, so its share of the gates, `read_scene(scene)`, is
+    computed once and added at each step.
+    """
+
+    def __init__(self, scene_size: int, n_in: int, hidden_size: int):
+        super().__init__()
+        self.scene = nn.Linear(scene_size, 4 * hidden_size)
+        self.step = nn.Linear(n_in + hidden_size, 4 * hidden_size, bias=False)
+        self.h_start = nn.Parameter(torch.zeros(hidden_size))
+        self.c_start = nn.Parameter(torch.zeros(hidden_size))
+        for weight in (self.scene.weight, self.step.weight, self.scene.bias):
+            nn.init.uniform_(weight, -(hidden_size**-0.5), hidden_size**-0.5)
+
+    def start(self, n_scenes: int) -> tuple[Tensor, Tensor]:
+        """The learned first state h, c, each (B, H)."""
+        return self.h_start.expand(n_scenes, -1), self.c_start.expand(n_scenes, -1)
+
+    def read_scene(self, scene: Tensor) -> Tensor:
+        """The scene's share of the gates: (B, E) -> (B, 4 H)."""
+        return self.scene(scene)
+
+    def forward(
+        self, scene_gates: Tensor, inputs: Sequence[Tensor], state: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """One step: gates (B, 4 H), inputs (B, ...) each, state -> new h, c (B, H)."""
+        h, c = state
+        gates = torch.addmm(scene_gates, torch.cat([*inputs, h], -1), self.step.weight.t())
+        i, f, g, o = gates.chunk(4, -1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        return torch.sigmoid(o) * torch.tanh(c), c
+
+
+class ConvolutionalEmbedding(nn.Module):
+    """Two strided convolutions and a linear layer: (B, S, S) -> (B, E)."""
+
+    def __init__(self, canvas_side: int, size: int):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(1, 16, 5, stride=2), nn.ReLU(), nn.Conv2d(16, 32, 3, stride=2), nn.ReLU(), nn.Flatten()
+        )
+        with torch.no_grad():
+            n_features = self.layers(torch.zeros(1, 1, canvas_side, canvas_side)).shape[1]
+        self.layers.append(nn.Linear(n_features, size)).append(nn.ReLU())
+        self.size = size
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.layers(images[:, None])
+
+
+class LinearEmbedding(nn.Module):
+    """One linear layer and a ReLU over the pixels: (B, S, S) -> (B, E)."""
+
+    def __init__(self, canvas_side: int, size: int):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(canvas_side**2, size), nn.ReLU())
+        self.size = size
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.layers(images)
+
+
+class NoEmbedding(nn.Module):
+    """The raw pixels: (B, S, S) -> (B, S * S)."""
+
+    def __init__(self, canvas_side: int, size: int):
+        super().__init__()
+        self.size = canvas_side**2
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.flatten(1)
+
+
+EMBEDDINGS: Registry[Callable[[int, int], nn.Module]] = Registry(
+    "embedding",
+    {"convolutional": ConvolutionalEmbedding, "linear": LinearEmbedding, "none": NoEmbedding},
+)
+
+
+class Baseline(nn.Module):
+    """The data-dependent baseline: a second LSTM that predicts each z_pres's learning signal.
+
+    It reads what the guide reads, detached, and answers in nats. Its outputs are of order one,
+    learning signals of order hundreds, hence `UNIT` (Pyro issue 555: an unscaled baseline never
+    catches up). Source: Eslami et al. 2016, section 2.1; Mnih and Gregor 2014.
+    """
+
+    UNIT = 100.0
+
+    def __init__(self, scene_size: int, n_in: int, rnn_size: int, hidden: Sequence[int]):
+        super().__init__()
+        self.rnn = SceneLSTM(scene_size, n_in, rnn_size)
+        self.head = mlp(rnn_size, hidden, 1)
+
+    def forward(
+        self, scene_gates: Tensor, inputs: Sequence[Tensor], state: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """One step: the predicted signal (B,) in nats, and the new state."""
+        state = self.rnn(scene_gates, [value.detach() for value in inputs], state)
+        return self.UNIT * self.head(state[0]).squeeze(-1), state
