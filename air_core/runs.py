@@ -28,7 +28,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from air_core.air import AIR
-from air_core.config import Config, ConfigError
+from air_core.config import Config
 
 RUN_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 SHIPPED = "multi_mnist"
@@ -180,6 +180,7 @@ def write_aside(path: Path, write: Callable[[Path], object]) -> None:
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         write(aside)
+        aside.chmod(0o644)
         with open(aside, "rb+") as file:
             os.fsync(file.fileno())
         aside.replace(path)
@@ -190,7 +191,10 @@ def write_aside(path: Path, write: Callable[[Path], object]) -> None:
 def write_tensors(path: Path, tensors: dict[str, Tensor], facts: dict | None = None) -> None:
     """Write named tensors and JSON-able facts as safetensors."""
     tensors = {name: value.detach().contiguous() for name, value in tensors.items()}
-    write_aside(path, lambda aside: save_file(tensors, aside, {"facts": json.dumps(facts or {})}))
+    try:
+        write_aside(path, lambda aside: save_file(tensors, aside, {"facts": json.dumps(facts or {})}))
+    except SafetensorError as error:
+        raise RunError(f"{path} cannot be written: {error}") from None
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:
@@ -212,8 +216,3 @@ def load_weights(air: AIR, tensors: dict[str, Tensor], path: Path) -> None:
     if not all(torch.isfinite(value).all() for value in air.state_dict().values()):
         raise RunError(f"{path} holds weights that are not finite")
 
-
-__all__ = [
-    "SHIPPED", "ConfigError", "Run", "RunError", "check_name", "create_run", "find_run", "list_runs",
-    "load_weights", "read_tensors", "runs_folder", "source_revision", "write_config", "write_tensors",
-]

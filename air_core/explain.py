@@ -1,0 +1,127 @@
+"""What a trained AIR says about scenes, as plain arrays that any view may show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from pyro import poutine
+from pyro.poutine.messenger import Messenger
+from torch import Tensor
+
+from air_core.air import AIR
+from air_core.estimators.count_enumeration import count_terms, elbo_parts
+from air_core.spatial_transformer import crop, pixel_boxes, place
+
+BATCH = 250
+"""Scenes explained at once: enough to fill the cores, little enough to stay in their caches."""
+
+
+class AtMeans(Messenger):
+    """Draws every continuous latent of a guide at its mean instead of at random."""
+
+    def _pyro_sample(self, msg: dict) -> None:
+        if msg["value"] is None and getattr(msg["fn"], "has_rsample", False):
+            msg["value"] = msg["fn"].mean
+            msg["done"] = True
+
+
+def at_means(guide: Callable) -> Callable:
+    """`guide` with z_where and z_what at their means."""
+
+    def program(*args, **kwargs):
+        with AtMeans():
+            return guide(*args, **kwargs)
+
+    return program
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What AIR says about N scenes at the guide's means; numpy arrays, T steps each.
+
+    All T steps are kept, also those after the last object; `counts` says how many are meant.
+    """
+
+    counts: np.ndarray  # (N,) the most probable count
+    q_counts: np.ndarray  # (N, T + 1) q(n | x, z), sums to 1
+    p_pres: np.ndarray  # (N, T) q(z_pres_t = 1 | z_pres_{t-1} = 1)
+    z_where: np.ndarray  # (N, T, 3) as s, x, y
+    z_where_sd: np.ndarray  # (N, T, 3)
+    boxes: np.ndarray  # (N, T, 4) as x, y, w, h in pixels, x, y the top left corner
+    z_what: np.ndarray  # (N, T, D)
+    crops: np.ndarray  # (N, T, W, W) what the guide saw through its window
+    windows: np.ndarray  # (N, T, W, W) what the decoder painted, in (0, 1)
+    objects: np.ndarray  # (N, T, S, S) the painted windows placed on the canvas
+    canvases: np.ndarray  # (N, S, S) the sum of the first `counts` objects
+    log_likelihood: np.ndarray  # (N, T + 1) log p(x | first n objects) in nats
+    elbo: np.ndarray  # (N,) in nats, at the means: about 10 above that of sampled z
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    def __getitem__(self, index) -> Explanation:
+        """The explanations at a slice or an array of indices."""
+        return Explanation(**{item.name: getattr(self, item.name)[index] for item in fields(self)})
+
+    @property
+    def p_present(self) -> np.ndarray:
+        """(N, T): q(n >= t), the marginal probability that the t-th object is there."""
+        return self.q_counts[:, ::-1].cumsum(1)[:, -2::-1]
+
+
+def _stack(trace: poutine.Trace, latent: str, max_steps: int, read: Callable) -> Tensor:
+    return torch.stack([read(trace.nodes[f"{latent}_{t}"]) for t in range(1, max_steps + 1)], 1)
+
+
+def _explain_batch(air: AIR, images: Tensor) -> dict[str, Tensor]:
+    config, side = air.config.model, images.shape[-1]
+    terms, q, _ = count_terms(air.model, at_means(air.guide), images)
+
+    def read(latent: str, what: Callable) -> Tensor:
+        return _stack(q, latent, config.max_steps, what)
+
+    z_where = read("z_where", lambda site: site["value"])  # (B, T, 3)
+    z_what = read("z_what", lambda site: site["value"])  # (B, T, D)
+    windows = air.model.decoder(z_what)  # (B, T, W, W)
+    objects = place(windows, z_where, side)  # (B, T, S, S)
+    q_counts = terms.log_q_count.exp().T  # (B, T + 1)
+    counts = q_counts.argmax(1)
+    present = torch.arange(config.max_steps) < counts[:, None]  # (B, T)
+    return {
+        "counts": counts,
+        "q_counts": q_counts,
+        "p_pres": read("z_pres", lambda site: site["fn"].probs),
+        "z_where": z_where,
+        "z_where_sd": read("z_where", lambda site: site["fn"].base_dist.base_dist.scale),
+        "boxes": pixel_boxes(z_where, side),
+        "z_what": z_what,
+        "crops": crop(images[:, None], z_where, config.window_side),
+        "windows": windows,
+        "objects": objects,
+        "canvases": (objects * present[..., None, None]).sum(1),
+        "log_likelihood": terms.log_likelihood.T,
+        "elbo": elbo_parts(terms).elbo,
+    }
+
+
+def batches(images: np.ndarray, size: int = BATCH):
+    """`images` (N, S, S), uint8 or float, as float32 tensors (<= size, S, S) in [0, 1]."""
+    for start in range(0, len(images), size):
+        batch = torch.from_numpy(np.ascontiguousarray(images[start : start + size]))
+        yield batch.float() / 255 if batch.dtype == torch.uint8 else batch.float()
+
+
+@torch.no_grad()
+def explain(model: AIR, images: np.ndarray) -> Explanation:
+    """Explain scenes (N, S, S), uint8 or float in [0, 1], at the guide's means.
+
+    Deterministic. Raises `ValueError` if the scenes do not have the side the model was made for.
+    """
+    side = model.config.scene.canvas_side
+    if images.ndim != 3 or images.shape[1:] != (side, side) or not len(images):
+        raise ValueError(f"scenes must be (N, {side}, {side}), got {images.shape}")
+    parts = [_explain_batch(model, batch) for batch in batches(images)]
+    return Explanation(**{name: torch.cat([part[name] for part in parts]).numpy() for name in parts[0]})

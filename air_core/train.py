@@ -1,0 +1,273 @@
+"""`python -m air_core.train`: train AIR and leave a run folder that says everything about it."""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import signal
+import sqlite3
+import sys
+import time
+from contextlib import suppress
+from datetime import datetime
+
+import pyro
+import torch
+from filelock import Timeout
+from tqdm import tqdm
+
+from air_core.air import AIR
+from air_core.command import Interrupted, run_command
+from air_core.config import PRESETS, Config, ConfigError, parse_setting
+from air_core.evaluation import blank_score, confusion_matrix
+from air_core.explain import batches, explain
+from air_core.estimators.count_enumeration import count_terms, elbo_parts
+from air_core.loop import NonFinite, Record, StopRequest, every, run_steps, stop_on_signals
+from air_core.runs import N_STATES, Run, RunError, create_run, find_run, read_tensors, write_config, write_tensors
+from air_core.scenes import Scenes, load_scenes
+from air_core.store import StoreWriter
+from air_core.trainer import Trainer
+
+
+class Validator:
+    """Adds what the validation scenes say to a step's record, under `validation/`."""
+
+    def __init__(self, air: AIR, scenes: Scenes):
+        self.air, self.scenes = air, scenes
+        self.blank = blank_score(scenes.images, air.config.model.likelihood_sd)
+
+    @torch.no_grad()
+    def __call__(self, step: int, record: Record) -> None:
+        config = self.air.config.model
+        self.air.model.set_p_more(config.p_more)
+        torch.manual_seed(0)  # the same noise at every look, so that looks differ by the weights
+        parts = [elbo_parts(count_terms(self.air.model, self.air.guide, x)[0]) for x in batches(self.scenes.images)]
+        for name in ("elbo", "log_likelihood", "kl_pres", "kl_where", "kl_what"):
+            record[f"validation/{name}"] = torch.cat([getattr(part, name) for part in parts]).mean().item()
+        record["validation/blank"] = self.blank
+        answer, truth = explain(self.air, self.scenes.images).counts, self.scenes.counts
+        record["validation/count_accuracy"] = float((answer == truth).mean())
+        for true, row in enumerate(confusion_matrix(truth, answer, config.max_steps)):
+            for counted, cell in enumerate(row if row.sum() else ()):
+                record[f"validation/confusion_{true}_{counted}"] = int(cell)
+            if row.sum():
+                hit = row[true] if true < len(row) else 0
+                record[f"validation/recall_{true}"] = float(hit / row.sum())
+
+
+class Recorder:
+    """Writes records to the store, with seconds of training and scenes per second."""
+
+    def __init__(self, store: StoreWriter, batch_size: int, start: int, seconds: float):
+        self.store, self.batch_size = store, batch_size
+        self._started = time.perf_counter() - seconds
+        self._last = (start, seconds)
+
+    def seconds(self) -> float:
+        """Seconds of training so far, over all sessions of the run."""
+        return time.perf_counter() - self._started
+
+    def __call__(self, step: int, record: Record) -> None:
+        seconds = self.seconds()
+        last_step, last_seconds = self._last
+        record["scenes_per_second"] = (step - last_step) * self.batch_size / max(seconds - last_seconds, 1e-9)
+        self._last = (step, seconds)
+        self.store.log(step, seconds, record)
+        self.store.status(step=step)
+
+
+class Snapshotter:
+    """Writes weights to look at and states to resume from."""
+
+    def __init__(self, run: Run, trainer: Trainer, recorder: Recorder):
+        self.run, self.trainer, self.recorder = run, trainer, recorder
+
+    def __call__(self, step: int, record: Record) -> None:
+        weights = self.trainer.air.state_dict()
+        for name, value in weights.items():
+            if not torch.isfinite(value).all():
+                raise NonFinite(step, f"weights {name}", float("nan"))
+        last = step == self.trainer.config.train.steps
+        halved = {name: value if last else value.half() for name, value in weights.items()}
+        write_tensors(self.run.snapshot_path(step), halved, {"step": step})
+        self.write_state(step)
+
+    def write_state(self, step: int) -> None:
+        """Write the state of a step and drop all but the last `N_STATES`."""
+        facts = {"step": step, "seconds": self.recorder.seconds()}
+        write_tensors(self.run.state_path(step), self.trainer.state(), facts)
+        for old in self.run.states()[:-N_STATES]:
+            self.run.state_path(old).unlink(missing_ok=True)
+
+
+class Progress:
+    """A progress bar on a terminal, a line at each look at the validation scenes elsewhere."""
+
+    def __init__(self, start: int, stop: int):
+        self.bar = tqdm(total=stop, initial=start, unit="step", disable=None, smoothing=0.05)
+        self.facts: Record = {}
+
+    def __call__(self, step: int, record: Record) -> None:
+        self.facts |= record
+        self.bar.update(step - self.bar.n if not self.bar.disable else 0)
+        if self.bar.disable:
+            if "validation/elbo" in record:
+                print(f"step {step}: {self.text()}", flush=True)
+        elif "scenes_per_second" in record:
+            self.bar.set_postfix_str(self.text())
+
+    def text(self) -> str:
+        """The newest ELBO, validation accuracy and speed."""
+        parts = [f"ELBO {self.facts['elbo']:.1f}"]
+        if "validation/count_accuracy" in self.facts:
+            parts.append(f"count accuracy {self.facts['validation/count_accuracy']:.2%}")
+        return ", ".join([*parts, f"{self.facts.get('scenes_per_second', 0):.0f} scenes/s"])
+
+
+def resume(run: Run, trainer: Trainer, store: StoreWriter) -> tuple[int, float]:
+    """Load the newest state that is whole; (step, seconds), or (0, 0) if there is none.
+
+    Damaged states are named in an event and on standard error, and deleted. What was logged or
+    snapshot after the state's step is dropped: it will be done again.
+    """
+    step, seconds = 0, 0.0
+    for candidate in reversed(run.states()):
+        try:
+            tensors, facts = read_tensors(run.state_path(candidate))
+            trainer.load_state(tensors)
+            step, seconds = candidate, facts["seconds"]
+            break
+        except (RunError, KeyError, RuntimeError) as error:
+            message = f"skipped a damaged state: {error}"
+            print(message, file=sys.stderr)
+            store.event(candidate, "damaged", message)
+            run.state_path(candidate).unlink()
+    store.rewind(step)
+    for later in run.steps():
+        if later > step:
+            run.snapshot_path(later).unlink()
+    return step, seconds
+
+
+def train(run: Run, stop_requested: StopRequest | None = None) -> int:
+    """Train a run from where it stands to its last step; the step reached.
+
+    Holds the run's lock. Raises `RunError` if another trainer holds it, `NonFinite` if the
+    training breaks, `ConfigError` if the settings cannot be followed.
+    """
+    try:
+        with run.lock():
+            store = StoreWriter(run.folder)
+            try:
+                return _train_locked(run, store, stop_requested or StopRequest())
+            except BaseException as error:
+                with suppress(sqlite3.Error):  # a full disk must not hide what happened
+                    store.event(-1, "failed", str(error) or type(error).__name__)
+                    store.status(state="failed")
+                raise
+            finally:
+                store.close()
+    except Timeout:
+        raise RunError(f"run {run.name} is being trained by another process") from None
+
+
+def _train_locked(run: Run, store: StoreWriter, stop_requested: StopRequest) -> int:
+    config = run.config()
+    settings = config.train
+    torch.set_num_threads(settings.threads)
+    torch.manual_seed(settings.seed)
+    air = AIR(config)
+    trainer = Trainer(air, load_scenes(config.scene, "train").images, config)
+    validator = Validator(air, load_scenes(config.scene, "validation"))
+    start, seconds = resume(run, trainer, store)
+
+    recorder = Recorder(store, settings.batch_size, start, seconds)
+    snapshotter = Snapshotter(run, trainer, recorder)
+    progress = Progress(start, settings.steps)
+    last = {settings.steps}
+    observers = [
+        every(settings.validate_every, validator, also=last),
+        every(settings.log_every, recorder, also=last | {0}),
+        every(settings.snapshot_every, snapshotter, also=last),
+        progress,
+    ]
+    store.status(state="running", step=start, steps=settings.steps)
+    store.event(start, "started" if start == 0 else "resumed", f"at step {start} of {settings.steps}")
+    if start == 0:
+        snapshotter(0, {})
+    reached = run_steps(trainer.step, start, settings.steps, observers, stop_requested)
+    progress.bar.close()
+    if reached < settings.steps:
+        snapshotter.write_state(reached)
+    state = "finished" if reached == settings.steps else "interrupted"
+    store.event(reached, state, f"at step {reached} of {settings.steps}")
+    store.status(state=state, step=reached)
+    return reached
+
+
+def keep_freed_memory() -> None:
+    """Tell glibc to keep the memory that each step frees for the next step.
+
+    By default it returns such large blocks to the system and faults them in again at every
+    step, which takes a fifth of the time. Without glibc this does nothing.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError, TypeError):
+        return
+    trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD of malloc.h
+    mallopt(trim_threshold, 2**31 - 1)
+    mallopt(mmap_threshold, 2**30)
+
+
+def chosen_run(options: argparse.Namespace) -> Run:
+    """The run that the command line asks for, created or found; raises `ConfigError`, `RunError`."""
+    if options.resume is None:
+        changes = dict(parse_setting(text) for text in options.set)
+        for name in ("estimator", "steps", "seed"):
+            if getattr(options, name) is not None:
+                changes[name] = getattr(options, name)
+        config = PRESETS[options.preset or "multi_mnist"].with_settings(**changes)
+        AIR(config)  # every name in the settings exists
+        name = options.name or f"{options.preset or 'multi_mnist'}-{datetime.now():%Y%m%d-%H%M%S}"
+        return create_run(name, config)
+    if options.preset or options.estimator or options.name or options.set or options.seed is not None:
+        raise ConfigError("--resume continues a run as it is; only --steps may be given with it")
+    run = find_run(options.resume)
+    config, done = run.config(), max(run.states(), default=0)
+    steps = options.steps or config.train.steps
+    if done >= steps:
+        raise RunError(f"run {run.name} is finished at step {done}; give --steps more than that to go on")
+    if steps != config.train.steps:
+        if run.is_trained_now():
+            raise RunError(f"run {run.name} is being trained by another process")
+        write_config(run, config.with_settings(steps=steps))
+    return run
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command; raises what `run_command` turns into one line."""
+    parser = argparse.ArgumentParser(prog="python -m air_core.train", description=__doc__)
+    parser.add_argument("--preset", choices=PRESETS, help="settings to start from (default multi_mnist)")
+    parser.add_argument("--estimator", metavar="E", help="gradient estimator")
+    parser.add_argument("--steps", type=int, metavar="N", help="optimisation steps")
+    parser.add_argument("--seed", type=int, metavar="S", help="seed of weights, order and noise")
+    parser.add_argument("--name", metavar="RUN", help="name of the run's folder in checkpoints/")
+    parser.add_argument("--resume", metavar="RUN", help="continue this run")
+    parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="change any setting; may be repeated")
+    options = parser.parse_args(arguments)
+
+    keep_freed_memory()
+    pyro.enable_validation(False)
+    run = chosen_run(options)
+    print(f"run {run.name} in {run.folder}", flush=True)
+    with stop_on_signals() as stop_requested:
+        reached = train(run, stop_requested)
+    if stop_requested():
+        how = f"stopped at step {reached}; continue with: python -m air_core.train --resume {run.name}"
+        raise Interrupted(how, 128 + (stop_requested.signal or signal.SIGINT))
+    print(f"finished {run.name} at step {reached}; see it with: make app", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(run_command("air_core.train", main))

@@ -1,0 +1,1 @@
+"""The only code that knows Streamlit: page frame and cached loading."""

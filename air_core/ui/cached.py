@@ -1,0 +1,119 @@
+"""Loading that is done once: runs, scenes and explanations, shared by all sessions.
+
+What is cached here is shared between threads and must not be written to. Pyro's handler stack is
+global to the process, so whatever runs a Pyro program holds `PYRO_LOCK`.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pyro
+import streamlit as st
+import torch
+
+from air_core.air import AIR
+from air_core.config import SceneConfig
+from air_core.explain import Explanation, explain
+from air_core.model import Latents
+from air_core.runs import Run
+from air_core.scenes import Scenes, load_scenes
+from air_core.spatial_transformer import pixel_boxes, place
+
+PYRO_LOCK = threading.RLock()
+pyro.enable_validation(False)
+
+
+@st.cache_resource(show_spinner="Loading the network …", max_entries=8)
+def _air(folder: str, step: int, modified: int) -> AIR:
+    air = Run(Path(folder)).load(step)
+    for parameter in air.parameters():
+        parameter.requires_grad_(False)
+    return air
+
+
+def load_air(run: Run, step: int | None = None) -> AIR:
+    """The AIR of a run at a snapshot (the last by default); read only."""
+    step = run.steps()[-1] if step is None else step
+    return _air(str(run.folder), step, run.snapshot_path(step).stat().st_mtime_ns)
+
+
+@st.cache_resource(show_spinner="Building scenes of digits that training never saw …", max_entries=4)
+def test_scenes(config: SceneConfig) -> Scenes:
+    """The held-out test scenes of a run's recipe; read only."""
+    return load_scenes(config, "test")
+
+
+@st.cache_resource(show_spinner="Explaining scenes …", max_entries=8)
+def _explanation(folder: str, step: int, modified: int, indices: tuple[int, ...] | int) -> Explanation:
+    run = Run(Path(folder))
+    scenes = test_scenes(run.config().scene)
+    images = scenes.images[:indices] if isinstance(indices, int) else scenes.images[list(indices)]
+    with PYRO_LOCK:
+        found = explain(_air(folder, step, modified), images)
+    for item in fields(found):
+        getattr(found, item.name).setflags(write=False)
+    return found
+
+
+def explanation(run: Run, indices: tuple[int, ...] | int, step: int | None = None) -> Explanation:
+    """What a run says about test scenes: those at `indices`, or the first so many; read only."""
+    step = run.steps()[-1] if step is None else step
+    return _explanation(str(run.folder), step, run.snapshot_path(step).stat().st_mtime_ns, indices)
+
+
+def _arrays(canvases: torch.Tensor, latents: Latents, side: int) -> tuple[np.ndarray, list[np.ndarray]]:
+    boxes = pixel_boxes(latents.z_where, side).numpy()
+    present = latents.z_pres.numpy().astype(bool)
+    return canvases.numpy(), [b[p] for b, p in zip(boxes, present)]
+
+
+@torch.no_grad()
+def sample_prior(air: AIR, n: int, p_more: float, seed: int) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Scenes of the fixed-step prior: canvases (n, S, S) and each one's boxes (k, 4)."""
+    model = air.model
+    with PYRO_LOCK, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model.set_p_more(p_more)
+        try:
+            return _arrays(*model.prior(n), model.canvas_side)
+        finally:
+            model.set_p_more(model.config.p_more)
+
+
+@torch.no_grad()
+def sample_geometric_prior(air: AIR, n: int, p_more: float, seed: int) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Scenes of the unbounded prior: canvases (n, S, S) and each one's boxes (k, 4)."""
+    with PYRO_LOCK, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        drawn = [air.model.geometric_prior(p_more) for _ in range(n)]
+    side = air.model.canvas_side
+    return torch.stack([c for c, _ in drawn]).numpy(), [pixel_boxes(z.z_where, side).numpy() for _, z in drawn]
+
+
+@torch.no_grad()
+def sample_objects(air: AIR, n: int, seed: int) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Single objects of the prior: canvases (n, S, S) and each one's box (1, 4)."""
+    with PYRO_LOCK, torch.random.fork_rng(devices=[]), pyro.plate("scenes", n):
+        torch.manual_seed(seed)
+        z_where, _, canvases = air.model.draw_object(1)
+    boxes = pixel_boxes(z_where, air.model.canvas_side).numpy()
+    return canvases.numpy(), list(boxes[:, None])
+
+
+@torch.no_grad()
+def paint(air: AIR, z_what: np.ndarray) -> np.ndarray:
+    """The windows (..., W, W) that the decoder paints for z_what (..., D)."""
+    return air.model.decoder(torch.as_tensor(z_what, dtype=torch.float32)).numpy()
+
+
+@torch.no_grad()
+def compose(air: AIR, z_what: np.ndarray, z_where: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The canvas (S, S) of objects with z_what (n, D), z_where (n, 3), and their boxes (n, 4)."""
+    side = air.model.canvas_side
+    where = torch.as_tensor(z_where, dtype=torch.float32)
+    windows = air.model.decoder(torch.as_tensor(z_what, dtype=torch.float32))
+    return place(windows, where, side).sum(0).numpy(), pixel_boxes(where, side).numpy()

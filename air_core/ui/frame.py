@@ -1,0 +1,89 @@
+"""The frame that every page stands in: title, one sentence, the run picker, empty states."""
+
+from __future__ import annotations
+
+import streamlit as st
+from plotly.graph_objects import Figure
+
+from air_core.figures import PICTURE_CONFIG
+from air_core.runs import Run, RunError, list_runs
+
+GLOSSARY = {
+    "z_pres": "Whether there is one more object. The guide gives its probability at every step.",
+    "z_where": "Where an object is: scale s, and x, y. The box covers 1/s of the canvas; a larger s is a smaller object.",
+    "z_what": "What an object looks like: 50 numbers that the decoder turns into a picture.",
+    "ELBO": "Evidence lower bound, in nats: how well model and guide together explain a scene. Larger is better.",
+    "q(n | x)": "The guide's probability for each number of objects n in the scene x.",
+    "nats above blank": "ELBO minus the score of an empty canvas: what explaining the objects has gained.",
+    "p_more": "Prior probability of one more object.",
+}
+"""The terms that tooltips explain, each in one place."""
+
+
+def page(title: str, sentence: str) -> Run:
+    """Set up a page and return the run chosen in the sidebar; stops the page if there is none."""
+    st.set_page_config(page_title=f"{title} · AIR Explorer", page_icon="👁️", layout="wide")
+    st.title(title)
+    st.markdown(sentence)
+    return _pick_run()
+
+
+def _pick_run() -> Run:
+    runs = {run.name: run for run in list_runs()}
+    if not runs:
+        st.info("There is no trained run yet. Train one: `python -m air_core.train --name my-run`", icon="🌱")
+        st.stop()
+    name = st.sidebar.selectbox(
+        "Run", list(runs), key="run", bind="query-params", persist_state="session",
+        help="A training and its weights: a folder in checkpoints/. All pages show this run.",
+    )
+    run = runs[name]
+    try:
+        config = run.config()
+    except RunError as error:
+        st.error(str(error), icon="🚫")
+        st.stop()
+    steps = run.steps()
+    if steps:
+        st.sidebar.caption(
+            f"{config.model.guide} guide · {config.train.estimator} · step {steps[-1]:,} of {config.train.steps:,}"
+        )
+    return run
+
+
+def need_snapshot(run: Run) -> None:
+    """Stop the page with a sentence if the run has no weights yet."""
+    if not run.steps():
+        st.info(f"Run {run.name} has no snapshot yet. Its curves are on the Training page.", icon="⏳")
+        st.stop()
+
+
+def pick_snapshot(run: Run) -> int:
+    """A slider over the moments of a training, the last by default; only shown if there are some."""
+    steps = run.steps()
+    if len(steps) < 2:
+        return steps[-1]
+    return st.select_slider(
+        "Moment of the training", steps, value=steps[-1], key=f"snapshot-{run.name}",
+        format_func=lambda step: f"step {step:,}", persist_state="session",
+        help="Look through the network as it was at an earlier step.",
+    )
+
+
+def picture(figure: Figure, key: str, alt: str) -> None:
+    """Show a picture: no tool bar, no zoom, the full width."""
+    st.plotly_chart(figure, config=PICTURE_CONFIG, key=key, alt=alt)
+
+
+def chart(figure: Figure, key: str, alt: str) -> None:
+    """Show a chart with Plotly's tool bar."""
+    st.plotly_chart(figure, config={"displaylogo": False}, key=key, alt=alt)
+
+
+def reseed(label: str, key: str) -> int:
+    """A button that draws something else each time; the seed, 0 before the first click."""
+    state = f"seed-{key}"
+    st.session_state.setdefault(state, 0)
+    if st.button(label, key=key, icon="🎲"):
+        st.session_state[state] += 1
+    return st.session_state[state]
