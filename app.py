@@ -27,11 +27,11 @@ if facts:
 
 st.subheader("What it sees, and what it makes of it")
 seed = reseed("Other scenes", "home-scenes")
-shown = tuple(np.random.default_rng([7, seed]).choice(len(scenes), 10, replace=False).tolist())
+shown = cached.pick_scenes(scenes, 8, seed)
 found = cached.explanation(run, shown)
 picture(
-    scene_sheet(scenes[list(shown)].images, found.canvases, found.boxes, found.counts, columns=10),
-    "home-sheet", "Ten scenes with the boxes that AIR found, and below each the scene that it painted back",
+    scene_sheet(scenes[list(shown)].images, found.canvases, found.boxes, found.counts, columns=8),
+    "home-sheet", "Eight scenes with the boxes that AIR found, and below each the scene that it painted back",
 )
 st.caption("Top: scenes of handwritten digits and the boxes where the guide looked. Bottom: AIR's own painting of the scene, object by object.")
 

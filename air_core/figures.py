@@ -15,6 +15,7 @@ import plotly.graph_objects as go
 from PIL import Image
 
 STEP_COLOURS = ("#ff4b4b", "#21c354", "#3d8bff", "#ffa421", "#b36bff", "#00c0c0")
+STEP_COLOUR_NAMES = ("red", "green", "blue", "orange", "violet", "primary")
 STEP_DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 STEP_NAMES = ("first", "second", "third", "fourth", "fifth", "sixth")
 """Colour, line style and name of step 1, 2, 3, ...; they repeat after the sixth."""
@@ -28,34 +29,34 @@ PICTURE_CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": F
 
 
 def step_style(step: int) -> dict[str, str]:
-    """Colour, dash and name of step 0, 1, ... (0 is the first)."""
+    """Colour, its name in Markdown, dash and name of step 0, 1, ... (0 is the first)."""
     k = step % len(STEP_COLOURS)
-    return {"colour": STEP_COLOURS[k], "dash": STEP_DASHES[k], "name": STEP_NAMES[k]}
+    return {"colour": STEP_COLOURS[k], "colour_name": STEP_COLOUR_NAMES[k], "dash": STEP_DASHES[k], "name": STEP_NAMES[k]}
 
 
 def png_uri(image: np.ndarray) -> str:
-    """A picture (H, W) in [0, 1] as a PNG data URI, white on black."""
-    pixels = (np.clip(image, 0, 1) * 255).round().astype(np.uint8)
+    """A picture as a PNG data URI: (H, W) grey or (H, W, 3), uint8 or float in [0, 1]."""
+    if image.dtype != np.uint8:
+        image = (np.clip(image, 0, 1) * 255).round().astype(np.uint8)
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "png")
+    Image.fromarray(image).save(file, "png")
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
-def signed_uri(image: np.ndarray) -> str:
-    """A signed picture (H, W) in [-1, 1] as a PNG data URI: orange above 0, blue below."""
+def signed_colours(image: np.ndarray) -> np.ndarray:
+    """A signed picture (H, W) in [-1, 1] as colours (H, W, 3): orange above 0, blue below."""
     above, below = np.clip(image, 0, 1)[..., None], np.clip(-image, 0, 1)[..., None]
-    colour = above * np.array([1.0, 0.55, 0.15]) + below * np.array([0.25, 0.55, 1.0])
-    file = io.BytesIO()
-    Image.fromarray((np.clip(colour, 0, 1) * 255).astype(np.uint8)).save(file, "png")
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    return above * np.array([1.0, 0.55, 0.15]) + below * np.array([0.25, 0.55, 1.0])
 
 
 @dataclass
 class Sheet:
     """A sheet of square tiles: pictures with boxes and captions, on one pair of axes.
 
-    One tile is one unit wide; `gap` and `caption` (the height of a caption line) are in units.
-    `wide_gaps` adds space before some columns, to set groups of tiles apart.
+    One tile is one unit wide; `gap`, `header` and `caption` (the heights of a line above all and
+    below each tile) are in units. `wide_gaps` adds space before some columns, to set groups of
+    tiles apart. The sheet is as high as its tiles are when it is `width_pixels` wide, or when
+    they are `tile_pixels`, whichever is less.
     """
 
     columns: int
@@ -64,6 +65,7 @@ class Sheet:
     header: float = 0.0
     wide_gaps: Sequence[int] = ()
     tile_pixels: int = 110
+    width_pixels: int = 980
     _images: list[go.Image] = field(default_factory=list)
     _lines: dict[int, list[np.ndarray]] = field(default_factory=dict)
     _texts: list[dict] = field(default_factory=list)
@@ -75,13 +77,12 @@ class Sheet:
         extra = 0.25 * sum(c <= column for c in self.wide_gaps)
         return column * (1 + self.gap) + extra, self.header + row * (1 + self.gap + self.caption)
 
-    def picture(self, row: int, column: int, image: np.ndarray, signed: bool = False) -> None:
-        """Show an image (H, H) in a tile."""
+    def picture(self, row: int, column: int, image: np.ndarray) -> None:
+        """Show an image (see `png_uri`) in a tile."""
         x, y = self.corner(row, column)
         pixel = 1 / len(image)
-        uri = signed_uri(image) if signed else png_uri(image)
         self._images.append(
-            go.Image(source=uri, x0=x + pixel / 2, y0=y + pixel / 2, dx=pixel, dy=pixel, hoverinfo="skip")
+            go.Image(source=png_uri(image), x0=x + pixel / 2, y0=y + pixel / 2, dx=pixel, dy=pixel, hoverinfo="skip")
         )
         self._rows = max(self._rows, row + 1)
 
@@ -100,16 +101,21 @@ class Sheet:
             {"type": "rect", "x0": x, "y0": y, "x1": x + 1, "y1": y + 1, "line": {"color": colour, "width": 2, "dash": dash}}
         )
 
-    def text(self, row: int, column: int, text: str, colour: str = MUTED, size: int = 12) -> None:
-        """Write a caption below a tile (needs `caption`)."""
-        x, y = self.corner(row, column)
-        self._text(x + 0.5, y + 1.02, text, colour, size, "top")
+    def text(self, row: int, column: float, text: str, colour: str = MUTED, size: int = 12) -> None:
+        """Write below a tile (needs `caption`); `column` may lie between two."""
+        self._text(self._centre(column), self.corner(row, 0)[1] + 1.02, text, colour, size, "top")
 
     def heading(self, column: float, text: str, colour: str = MUTED, size: int = 13) -> None:
         """Write above the first row (needs `header`); `column` may lie between two."""
-        low, high = int(np.floor(column)), int(np.ceil(column))
-        x = (self.corner(0, low)[0] + self.corner(0, high)[0]) / 2
-        self._text(x + 0.5, self.header - 0.06, text, colour, size, "bottom")
+        self._text(self._centre(column), self.header - 0.06, text, colour, size, "bottom")
+
+    def label(self, row: int, column: int, text: str) -> None:
+        """Write in place of a tile."""
+        self._text(self._centre(column), self.corner(row, column)[1] + 0.5, text, MUTED, 13, "middle")
+
+    def _centre(self, column: float) -> float:
+        low, high = self.corner(0, int(np.floor(column))), self.corner(0, int(np.ceil(column)))
+        return (low[0] + high[0] + 1) / 2
 
     def _text(self, x: float, y: float, text: str, colour: str, size: int, anchor: str) -> None:
         font = {"color": colour, "size": size}
@@ -127,12 +133,13 @@ class Sheet:
             figure.add_scatter(x=xs, y=ys, mode="lines", line=line, name=f"{style['name']} step", hoverinfo="skip")
         right, bottom = self.corner(max(self._rows - 1, 0), self.columns - 1)
         width, height = right + 1, bottom + 1 + self.caption
+        unit = min(self.tile_pixels, self.width_pixels / width)
         legend = legend and bool(self._lines)
         margin = {"l": 0, "r": 0, "t": 4, "b": 34 if legend else 4}
         fixed = {"visible": False, "fixedrange": True}
         figure.update_layout(
             annotations=self._texts, shapes=self._frames, margin=margin, dragmode=False, showlegend=legend,
-            height=int(height * self.tile_pixels) + margin["t"] + margin["b"],
+            height=int(height * unit) + margin["t"] + margin["b"],
             xaxis=fixed | {"range": [-0.02, width + 0.02], "constrain": "domain"},
             yaxis=fixed | {"range": [height + 0.02, -0.02], "scaleanchor": "x", "constrain": "domain"},
             legend={"orientation": "h", "x": 0.5, "xanchor": "center", "y": 0, "yanchor": "top"},
@@ -158,7 +165,7 @@ def scene_sheet(
     Each scene takes two tiles, one above the other: the scene with its boxes, and below it the
     canvas that AIR painted back.
     """
-    sheet = Sheet(columns=columns, tile_pixels=1000 // columns)
+    sheet = Sheet(columns, tile_pixels=160)
     for i, (image, canvas) in enumerate(zip(images, canvases)):
         row, column = divmod(i, columns)
         sheet.picture(2 * row, column, image)
@@ -210,7 +217,7 @@ def attention_sheet(
                 if meant:
                     sheet.frame(row, column, style["colour"], style["dash"])
             if t <= counts[row]:
-                sheet.text(row, 2 * t + 1, f"one more? {percent(p_pres[row, t])}", style["colour"] if meant else MUTED)
+                sheet.text(row, 2 * t + 1.5, f"one more? {percent(p_pres[row, t])}", style["colour"] if meant else MUTED)
         sheet.picture(row, columns - 1, canvases[row])
     return sheet.figure(legend=False)
 
@@ -238,24 +245,28 @@ def traversal_sheet(strips: np.ndarray, values: np.ndarray, dimensions: Sequence
     for column, value in enumerate(values):
         sheet.heading(column + 1, f"{value:+.1f}" if abs(value) > 1e-9 else "0")
     for row in range(n_rows):
-        x, y = sheet.corner(row, 0)
-        sheet._text(x + 0.5, y + 0.5, f"z_what[{dimensions[row]}]", MUTED, 13, "middle")
+        sheet.label(row, 0, f"z_what[{dimensions[row]}]")
         for column in range(n_columns):
             sheet.picture(row, column + 1, strips[row, column])
     return sheet.figure()
 
 
-def compose_sheet(canvas: np.ndarray, boxes: np.ndarray, target: np.ndarray | None) -> go.Figure:
-    """A composed canvas (S, S) with its boxes (n, 4); beside it the target and what differs."""
-    sheet = Sheet(1 if target is None else 3, header=0.1, tile_pixels=330)
+def canvas_sheet(canvas: np.ndarray, boxes: np.ndarray) -> go.Figure:
+    """One large canvas (S, S) with the boxes (n, 4) of its objects."""
+    sheet = Sheet(1, header=0.06, tile_pixels=440)
+    sheet.heading(0, "your canvas")
     sheet.picture(0, 0, canvas)
     sheet.boxes(0, 0, boxes, len(canvas))
-    sheet.heading(0, "your canvas")
-    if target is not None:
-        sheet.picture(0, 1, target)
-        sheet.heading(1, "target scene")
-        sheet.picture(0, 2, target - canvas, signed=True)
-        sheet.heading(2, "missing (orange), too much (blue)")
+    return sheet.figure()
+
+
+def difference_sheet(canvas: np.ndarray, target: np.ndarray) -> go.Figure:
+    """The target scene (S, S) over what a canvas (S, S) lacks of it or has too much."""
+    sheet = Sheet(1, caption=0.14, tile_pixels=205)
+    sheet.picture(0, 0, target)
+    sheet.text(0, 0, "target scene")
+    sheet.picture(1, 0, signed_colours(target - canvas))
+    sheet.text(1, 0, "missing (orange), too much (blue)")
     return sheet.figure()
 
 
@@ -279,12 +290,15 @@ def confusion_figure(confusion: np.ndarray) -> go.Figure:
     truth, counted = ([str(n) for n in range(k)] for k in confusion.shape)
     figure = go.Figure(
         go.Heatmap(
-            z=share, x=counted, y=truth, text=confusion, texttemplate="%{text:,}", showscale=False,
+            z=share, x=counted, y=truth, text=confusion, showscale=False,
             colorscale=[[0, "rgba(124,92,255,0.04)"], [1, RUN_COLOURS[0]]], zmin=0, zmax=1, xgap=3, ygap=3,
             hovertemplate="holds %{y}, counted %{x}: %{text} scenes (%{z:.2%})<extra></extra>",
         )
     )
-    axis = {"type": "category", "fixedrange": True}
+    for (row, column), n in np.ndenumerate(confusion):
+        colour = "#ffffff" if share[row, column] > 0.5 else MUTED
+        figure.add_annotation(x=counted[column], y=truth[row], text=f"{n:,}", showarrow=False, font={"color": colour})
+    axis = {"type": "category", "fixedrange": True, "showgrid": False}
     figure.update_layout(
         height=260, margin={"l": 0, "r": 0, "t": 8, "b": 0},
         xaxis=axis | {"title": "counted"}, yaxis=axis | {"title": "holds", "autorange": "reversed"},

@@ -111,10 +111,13 @@ class SceneLSTM(nn.Module):
 class ConvolutionalEmbedding(nn.Module):
     """Two strided convolutions and a linear layer: (B, S, S) -> (B, E)."""
 
+    CHANNELS = (16, 32)
+
     def __init__(self, canvas_side: int, size: int):
         super().__init__()
+        a, b = self.CHANNELS
         self.layers = nn.Sequential(
-            nn.Conv2d(1, 16, 5, stride=2), nn.ReLU(), nn.Conv2d(16, 32, 3, stride=2), nn.ReLU(), nn.Flatten()
+            nn.Conv2d(1, a, 5, stride=2), nn.ReLU(), nn.Conv2d(a, b, 3, stride=2), nn.ReLU(), nn.Flatten()
         )
         with torch.no_grad():
             n_features = self.layers(torch.zeros(1, 1, canvas_side, canvas_side)).shape[1]

@@ -38,7 +38,7 @@ def show(figure, key: str, alt: str) -> None:
 def curves() -> None:
     rows = read_metrics(run.folder)
     if not rows:
-        st.info("Nothing is logged yet. The first point appears within seconds of the start.", icon="⏳")
+        st.info("Nothing is logged yet. The first point appears within seconds of the start.", icon=":material/hourglass:")
         return
     status = read_status(run.folder)
     alive = run.is_trained_now()
@@ -52,7 +52,7 @@ def curves() -> None:
     columns[2].metric("Time", f"{last.seconds / 60:.1f} min")
     columns[3].metric("Speed", f"{np.median([row.record['scenes_per_second'] for row in rows[-40:]]):,.0f} scenes/s")
     if state == "interrupted":
-        st.warning(f"This training was cut. Continue it with `python -m air_core.train --resume {run.name}`", icon="⚠️")
+        st.warning(f"This training was cut. Continue it with `python -m air_core.train --resume {run.name}`", icon=":material/warning:")
 
     top_left, top_right = st.columns(2)
     floor = looks[-1].record["validation/blank"] if looks else None

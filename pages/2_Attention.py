@@ -1,6 +1,5 @@
 """Attention: where the guide looks, step by step."""
 
-import numpy as np
 import streamlit as st
 
 from air_core.figures import attention_sheet, count_bars
@@ -19,9 +18,7 @@ with left:
     seed = reseed("Other scenes", "attention-scenes")
 with right:
     step = pick_snapshot(run)
-rng = np.random.default_rng([11, seed])
-busy = np.flatnonzero(scenes.counts >= 1)
-shown = tuple(rng.choice(busy if len(busy) else len(scenes), 5, replace=False).tolist())
+shown = cached.pick_scenes(scenes, 5, seed + 1000)
 found = cached.explanation(run, shown, step)
 images = scenes[list(shown)].images
 picture(

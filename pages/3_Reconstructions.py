@@ -17,7 +17,7 @@ need_snapshot(run)
 scenes = cached.test_scenes(run.config().scene)
 max_steps = run.config().model.max_steps
 
-columns = st.columns([2, 2, 2, 2])
+columns = st.columns([2, 2, 2, 2, 1.4])
 n = columns[0].selectbox("Scenes", sorted({min(k, len(scenes)) for k in (1000, 2000, 10_000)}), key="gallery-n", index=0, persist_state="session", format_func=lambda k: f"the first {k:,}", help="How many held-out scenes are explained; ten thousand take some seconds.")
 true_counts = sorted(np.unique(scenes.counts).tolist())
 truth = columns[1].pills("Holding", true_counts, selection_mode="multi", key="gallery-true", persist_state="session", help="Only scenes that hold so many digits; none chosen means all.")
@@ -37,10 +37,10 @@ chosen = np.flatnonzero(keep)
 
 st.caption(f"{len(chosen):,} of {n:,} scenes · {(real == found.counts).mean():.2%} of all {n:,} counted right")
 if not len(chosen):
-    st.info("No scene is like that. Loosen a filter.", icon="🔍")
+    st.info("No scene is like that. Loosen a filter.", icon=":material/search:")
     st.stop()
 n_pages = -(-len(chosen) // PER_PAGE)
-number = st.number_input(f"Page (1 to {n_pages:,})", 1, n_pages, 1, key=f"gallery-page-{n_pages}") if n_pages > 1 else 1
+number = columns[4].number_input(f"Page of {n_pages:,}", 1, n_pages, 1, key=f"gallery-page-{n_pages}")
 shown = chosen[(number - 1) * PER_PAGE : number * PER_PAGE]
 part = found[shown]
 picture(

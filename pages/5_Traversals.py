@@ -21,7 +21,7 @@ found = cached.explanation(run, min(N_REFERENCE, len(scenes)))
 present = np.arange(found.z_what.shape[1]) < found.counts[:, None]
 codes = found.z_what[present]
 if not len(codes):
-    st.info("This run finds no objects yet, so there is nothing to start from.", icon="🫥")
+    st.info("This run finds no objects yet, so there is nothing to start from.", icon=":material/visibility_off:")
     st.stop()
 ranked = np.argsort(-codes.var(0))
 
@@ -32,7 +32,7 @@ number = columns[1].number_input("Object", 1, len(owners), 1, key="traversal-obj
 reach = columns[2].slider("Reach", 1.0, 4.0, 3.0, 0.5, key="traversal-reach", persist_state="session", help="How far each number goes, in standard deviations of the prior.")
 dimensions = columns[3].multiselect("Dimensions", ranked.tolist(), default=ranked[:8].tolist(), key=f"traversal-dimensions-{run.name}", persist_state="session", help="Sorted by how much the guide uses them: the variance of their posterior means over held-out digits.")
 if not dimensions:
-    st.info("Choose at least one dimension.", icon="👆")
+    st.info("Choose at least one dimension.", icon=":material/touch_app:")
     st.stop()
 
 base = found.z_what[owners[number - 1], 0] if start == "an object of a scene" else np.zeros(codes.shape[1], np.float32)

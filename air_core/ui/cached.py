@@ -19,7 +19,7 @@ from air_core.air import AIR
 from air_core.config import SceneConfig
 from air_core.explain import Explanation, explain
 from air_core.model import Latents
-from air_core.runs import Run
+from air_core.runs import Run, RunError
 from air_core.scenes import Scenes, load_scenes
 from air_core.spatial_transformer import pixel_boxes, place
 
@@ -36,15 +36,29 @@ def _air(folder: str, step: int, modified: int) -> AIR:
 
 
 def load_air(run: Run, step: int | None = None) -> AIR:
-    """The AIR of a run at a snapshot (the last by default); read only."""
+    """The AIR of a run at a snapshot (the last by default); read only.
+
+    Says what is wrong and stops the page if it cannot be loaded.
+    """
     step = run.steps()[-1] if step is None else step
-    return _air(str(run.folder), step, run.snapshot_path(step).stat().st_mtime_ns)
+    try:
+        return _air(str(run.folder), step, run.snapshot_path(step).stat().st_mtime_ns)
+    except (RunError, OSError) as error:
+        st.error(f"{error}. Choose another run in the sidebar.", icon=":material/block:")
+        st.stop()
 
 
 @st.cache_resource(show_spinner="Building scenes of digits that training never saw …", max_entries=4)
 def test_scenes(config: SceneConfig) -> Scenes:
     """The held-out test scenes of a run's recipe; read only."""
     return load_scenes(config, "test")
+
+
+def pick_scenes(scenes: Scenes, n: int, seed: int) -> tuple[int, ...]:
+    """Indices of n scenes, fuller ones more likely: a blank canvas is soon understood."""
+    weight = scenes.counts + 0.2
+    drawn = np.random.default_rng(seed).choice(len(scenes), n, replace=False, p=weight / weight.sum())
+    return tuple(drawn.tolist())
 
 
 @st.cache_resource(show_spinner="Explaining scenes …", max_entries=8)
@@ -62,6 +76,7 @@ def _explanation(folder: str, step: int, modified: int, indices: tuple[int, ...]
 def explanation(run: Run, indices: tuple[int, ...] | int, step: int | None = None) -> Explanation:
     """What a run says about test scenes: those at `indices`, or the first so many; read only."""
     step = run.steps()[-1] if step is None else step
+    load_air(run, step)
     return _explanation(str(run.folder), step, run.snapshot_path(step).stat().st_mtime_ns, indices)
 
 
@@ -107,13 +122,13 @@ def sample_objects(air: AIR, n: int, seed: int) -> tuple[np.ndarray, list[np.nda
 @torch.no_grad()
 def paint(air: AIR, z_what: np.ndarray) -> np.ndarray:
     """The windows (..., W, W) that the decoder paints for z_what (..., D)."""
-    return air.model.decoder(torch.as_tensor(z_what, dtype=torch.float32)).numpy()
+    return air.model.decoder(torch.tensor(z_what, dtype=torch.float32)).numpy()
 
 
 @torch.no_grad()
 def compose(air: AIR, z_what: np.ndarray, z_where: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The canvas (S, S) of objects with z_what (n, D), z_where (n, 3), and their boxes (n, 4)."""
     side = air.model.canvas_side
-    where = torch.as_tensor(z_where, dtype=torch.float32)
-    windows = air.model.decoder(torch.as_tensor(z_what, dtype=torch.float32))
+    where = torch.tensor(z_where, dtype=torch.float32)
+    windows = air.model.decoder(torch.tensor(z_what, dtype=torch.float32))
     return place(windows, where, side).sum(0).numpy(), pixel_boxes(where, side).numpy()

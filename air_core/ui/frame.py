@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 from plotly.graph_objects import Figure
 
@@ -20,9 +22,20 @@ GLOSSARY = {
 """The terms that tooltips explain, each in one place."""
 
 
+ICON = Path(__file__).parent / "icon.png"
+
+STYLE = """<style>
+[data-testid="stMainBlockContainer"] {padding-top: 3rem; padding-bottom: 3rem;}
+/* Streamlit names the first page after its file, app.py. */
+[data-testid="stSidebarNavItems"] li:first-child a p {font-size: 0;}
+[data-testid="stSidebarNavItems"] li:first-child a p::after {content: "Home"; font-size: 0.875rem;}
+</style>"""
+
+
 def page(title: str, sentence: str) -> Run:
     """Set up a page and return the run chosen in the sidebar; stops the page if there is none."""
-    st.set_page_config(page_title=f"{title} · AIR Explorer", page_icon="👁️", layout="wide")
+    st.set_page_config(page_title=f"{title} · AIR Explorer", page_icon=str(ICON), layout="wide")
+    st.html(STYLE)
     st.title(title)
     st.markdown(sentence)
     return _pick_run()
@@ -31,7 +44,7 @@ def page(title: str, sentence: str) -> Run:
 def _pick_run() -> Run:
     runs = {run.name: run for run in list_runs()}
     if not runs:
-        st.info("There is no trained run yet. Train one: `python -m air_core.train --name my-run`", icon="🌱")
+        st.info("There is no trained run yet. Train one: `python -m air_core.train --name my-run`", icon=":material/potted_plant:")
         st.stop()
     name = st.sidebar.selectbox(
         "Run", list(runs), key="run", bind="query-params", persist_state="session",
@@ -41,7 +54,7 @@ def _pick_run() -> Run:
     try:
         config = run.config()
     except RunError as error:
-        st.error(str(error), icon="🚫")
+        st.error(str(error), icon=":material/block:")
         st.stop()
     steps = run.steps()
     if steps:
@@ -54,7 +67,7 @@ def _pick_run() -> Run:
 def need_snapshot(run: Run) -> None:
     """Stop the page with a sentence if the run has no weights yet."""
     if not run.steps():
-        st.info(f"Run {run.name} has no snapshot yet. Its curves are on the Training page.", icon="⏳")
+        st.info(f"Run {run.name} has no snapshot yet. Its curves are on the Training page.", icon=":material/hourglass:")
         st.stop()
 
 
@@ -84,6 +97,6 @@ def reseed(label: str, key: str) -> int:
     """A button that draws something else each time; the seed, 0 before the first click."""
     state = f"seed-{key}"
     st.session_state.setdefault(state, 0)
-    if st.button(label, key=key, icon="🎲"):
+    if st.button(label, key=key, icon=":material/casino:"):
         st.session_state[state] += 1
     return st.session_state[state]
