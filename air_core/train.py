@@ -215,9 +215,10 @@ def keep_freed_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError, TypeError):
         return
-    trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD of malloc.h
-    mallopt(trim_threshold, 2**31 - 1)
-    mallopt(mmap_threshold, 2**30)
+    # Numbers of malloc.h. One arena, because the backward pass frees in another thread what the
+    # forward pass needs again; 32 MiB is the largest threshold that glibc accepts.
+    for parameter, value in ((-8, 1), (-3, 2**25), (-1, 2**31 - 1)):  # ARENA_MAX, MMAP and TRIM_THRESHOLD
+        mallopt(parameter, value)
 
 
 def chosen_run(options: argparse.Namespace) -> Run:

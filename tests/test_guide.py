@@ -1,0 +1,66 @@
+"""The guides, every member of the registries."""
+
+import pyro
+import pytest
+import torch
+from pyro import poutine
+from pyro.infer import SVI, TraceGraph_ELBO
+
+from air_core.air import AIR, svi_programs
+from air_core.config import ConfigError
+from air_core.guide import GUIDES
+from air_core.networks import EMBEDDINGS
+
+
+@pytest.mark.parametrize("embedding", EMBEDDINGS)
+@pytest.mark.parametrize("guide", GUIDES)
+@pytest.mark.parametrize("estimator", ["count_enumeration", "trace_graph"])
+def test_every_guide_draws_every_latent(tiny_config, images, guide, embedding, estimator):
+    air = AIR(tiny_config.with_settings(guide=guide, embedding=embedding, estimator=estimator))
+    trace = poutine.trace(air.guide).get_trace(images)
+    for t in range(1, 4):
+        assert trace.nodes[f"z_pres_{t}"]["value"].shape == (5,)
+        assert trace.nodes[f"z_where_{t}"]["value"].shape == (5, 3)
+        assert trace.nodes[f"z_what_{t}"]["value"].shape == (5, 3)
+        assert ("baseline" in trace.nodes[f"z_pres_{t}"]["infer"]) == (estimator == "trace_graph")
+
+
+def test_no_object_follows_an_absent_one(tiny, images):
+    for _ in range(30):
+        trace = poutine.trace(tiny.guide).get_trace(images)
+        z_pres = torch.stack([trace.nodes[f"z_pres_{t}"]["value"] for t in (1, 2, 3)])
+        assert (z_pres[1:] <= z_pres[:-1]).all()
+
+
+def test_windowed_guide_looks_where_z_where_says(tiny, images):
+    """Only ink inside the window may change what is inferred of the object in it."""
+    z_where = torch.tensor([[4.0, 2.0, 2.0]]).expand(5, 3)  # a small window at the top left
+    h = torch.zeros(5, 8)
+    elsewhere = images.clone()
+    elsewhere[:, 8:, 8:] = 1 - elsewhere[:, 8:, 8:]
+    for a, b in zip(tiny.guide.infer_z_what(images, h, z_where), tiny.guide.infer_z_what(elsewhere, h, z_where)):
+        torch.testing.assert_close(a, b)
+
+
+def test_unknown_names_are_refused(tiny_config):
+    for field in ("guide", "prior", "embedding", "estimator"):
+        with pytest.raises(ConfigError, match=f"{field}.*choose from"):
+            AIR(tiny_config.with_settings(**{field: "nonsense"}))
+
+
+def test_two_models_live_in_one_process(tiny_config, images):
+    one, two = AIR(tiny_config), AIR(tiny_config)
+    before = {name: value.clone() for name, value in two.state_dict().items()}
+    optimiser = torch.optim.Adam(one.parameters(), lr=0.1)
+    TraceGraph_ELBO().loss_and_grads(one.model, one.guide, images)
+    optimiser.step()
+    assert not pyro.get_param_store().keys()
+    assert all(torch.equal(value, before[name]) for name, value in two.state_dict().items())
+
+
+def test_stock_svi_trains(tiny_config, images):
+    air = AIR(tiny_config.with_settings(estimator="trace_graph"))
+    svi = SVI(*svi_programs(air), pyro.optim.Adam({"lr": 3e-3}), loss=TraceGraph_ELBO())
+    losses = [svi.step(images) for _ in range(150)]
+    assert sum(losses[-20:]) < sum(losses[:20])
+    assert sum(svi.step(images, subsample_size=2) for _ in range(3)) < 3 * losses[0]
