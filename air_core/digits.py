@@ -33,7 +33,9 @@ class Digits:
 
     def __post_init__(self) -> None:
         if self.images.ndim != 3 or self.images.shape[1:] != (SIDE, SIDE) or self.images.dtype != np.uint8:
-            raise ConfigError(f"digits: images must be uint8 (N, 28, 28), got {self.images.dtype} {self.images.shape}")
+            raise ConfigError(
+                f"digits: images must be uint8 (N, 28, 28), got {self.images.dtype} {self.images.shape}"
+            )
         if self.labels.shape != (len(self.images),) or len(self.labels) == 0:
             raise ConfigError(f"digits: {len(self.images)} images but labels of shape {self.labels.shape}")
         if not np.issubdtype(self.labels.dtype, np.integer) or self.labels.min() < 0 or self.labels.max() > 9:

@@ -42,7 +42,9 @@ def as_text(result: dict) -> str:
     if result["confusion"] is not None:
         lines.append("confusion (rows: true count; columns: counted)")
         lines.append("     " + "".join(f"{n:>7d}" for n in range(len(result["confusion"][0]))))
-        lines += [f"{n:>5d}" + "".join(f"{cell:>7d}" for cell in row) for n, row in enumerate(result["confusion"])]
+        lines += [
+            f"{n:>5d}" + "".join(f"{cell:>7d}" for cell in row) for n, row in enumerate(result["confusion"])
+        ]
     return "\n".join(lines)
 
 
@@ -58,8 +60,15 @@ def main(arguments: list[str] | None = None) -> None:
     """The command; raises what `run_command` turns into one line."""
     parser = argparse.ArgumentParser(prog="python -m air_core.evaluate", description=__doc__)
     parser.add_argument("run", metavar="RUN", help="name of a run in checkpoints/, or the path of its folder")
-    parser.add_argument("--scenes", type=Path, metavar="FILE.npz", help="scenes to evaluate on (default: the run's held-out test scenes)")
-    parser.add_argument("--samples", type=positive, default=10, metavar="K", help="importance samples (default 10)")
+    parser.add_argument(
+        "--scenes",
+        type=Path,
+        metavar="FILE.npz",
+        help="scenes to evaluate on (default: the run's held-out test scenes)",
+    )
+    parser.add_argument(
+        "--samples", type=positive, default=10, metavar="K", help="importance samples (default 10)"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     options = parser.parse_args(arguments)
 

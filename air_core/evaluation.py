@@ -115,7 +115,9 @@ def _sampled(air: AIR, images: Tensor, samples: int, generator: torch.Generator)
                 first = elbo_parts(terms)
                 drawn = torch.distributions.Categorical(logits=terms.log_q_count.T).sample()
         per_count = torch.stack(weights).logsumexp(0) - math.log(samples)  # (T + 1, B)
-    parts = {name: getattr(first, name) for name in ("elbo", "log_likelihood", "kl_pres", "kl_where", "kl_what")}
+    parts = {
+        name: getattr(first, name) for name in ("elbo", "log_likelihood", "kl_pres", "kl_where", "kl_what")
+    }
     return parts | {"iwae": per_count.logsumexp(0), "posterior": per_count.argmax(0), "drawn": drawn}
 
 
@@ -137,13 +139,19 @@ def evaluate(
         raise ConfigError(f"scenes of side {scenes.images.shape[1]} do not fit a run of side {side}")
     generator = torch.Generator().manual_seed(seed)
     n_batches = -(-len(scenes) // BATCH)
-    drawn = [_sampled(air, batch, samples, generator) for batch in progress(batches(scenes.images), n_batches)]
+    drawn = [
+        _sampled(air, batch, samples, generator) for batch in progress(batches(scenes.images), n_batches)
+    ]
     values = {name: torch.cat([part[name] for part in drawn]).numpy() for name in drawn[0]}
     found = explain(air, scenes.images)
 
     result: dict = {"n": len(scenes), "samples": samples}
     truth = scenes.counts
-    answers = {"count_accuracy": found.counts, "count_accuracy_sampled": values["drawn"], "count_accuracy_posterior": values["posterior"]}
+    answers = {
+        "count_accuracy": found.counts,
+        "count_accuracy_sampled": values["drawn"],
+        "count_accuracy_posterior": values["posterior"],
+    }
     for name, answer in answers.items():
         result[name] = None if truth is None else float((answer == truth).mean())
     result["confusion"] = None if truth is None else confusion_matrix(truth, found.counts, max_steps).tolist()

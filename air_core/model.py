@@ -76,7 +76,9 @@ class Model(nn.Module):
         super().__init__()
         self.config = config
         self.canvas_side = canvas_side
-        self.decoder = Decoder(config.z_what_size, config.decoder_sizes, config.window_side, config.decoder_bias)
+        self.decoder = Decoder(
+            config.z_what_size, config.decoder_sizes, config.window_side, config.decoder_bias
+        )
         constants = {
             "where_mean": torch.tensor(config.where_mean),
             "where_sd": torch.tensor(config.where_sd),

@@ -51,7 +51,9 @@ def runs_folder() -> Path:
 def check_name(name: str) -> str:
     """`name` if it may name a run; raises `RunError`."""
     if not RUN_NAME.fullmatch(name):
-        raise RunError(f"{name!r} cannot name a run: use a-z, 0-9, _ and -, at most 64, the first a letter or digit")
+        raise RunError(
+            f"{name!r} cannot name a run: use a-z, 0-9, _ and -, at most 64, the first a letter or digit"
+        )
     return name
 
 
@@ -143,15 +145,23 @@ def find_run(name_or_path: str) -> Run:
 
 def list_runs() -> list[Run]:
     """Every run in the folder of runs, the shipped one first, then the newest first."""
-    runs = [Run(path.parent) for path in runs_folder().glob("*/config.json") if RUN_NAME.fullmatch(path.parent.name)]
+    runs = [
+        Run(path.parent)
+        for path in runs_folder().glob("*/config.json")
+        if RUN_NAME.fullmatch(path.parent.name)
+    ]
     return sorted(runs, key=lambda run: (run.name != SHIPPED, -run.folder.stat().st_mtime, run.name))
 
 
 def source_revision() -> str:
     """The commit of this source, with '+' if files differ from it; 'unknown' outside git."""
+
     def git(*arguments: str) -> str:
-        result = subprocess.run(["git", *arguments], cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
+        result = subprocess.run(
+            ["git", *arguments], cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        )
         return result.stdout.strip()
+
     try:
         return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "-uno") else "")
     except (OSError, subprocess.CalledProcessError):
@@ -172,7 +182,9 @@ def write_config(run: Run, config: Config) -> None:
     """Write config.json with the versions of what computes here."""
     versions = {"python": platform.python_version()} | {p: importlib.metadata.version(p) for p in _PACKAGES}
     content = {"settings": config.to_dict(), "versions": versions, "revision": source_revision()}
-    write_aside(run.folder / "config.json", lambda path: path.write_text(json.dumps(content, indent=2) + "\n"))
+    write_aside(
+        run.folder / "config.json", lambda path: path.write_text(json.dumps(content, indent=2) + "\n")
+    )
 
 
 def write_aside(path: Path, write: Callable[[Path], object]) -> None:
@@ -215,4 +227,3 @@ def load_weights(air: AIR, tensors: dict[str, Tensor], path: Path) -> None:
         raise RunError(f"{path} does not fit the network that config.json describes") from None
     if not all(torch.isfinite(value).all() for value in air.state_dict().values()):
         raise RunError(f"{path} holds weights that are not finite")
-

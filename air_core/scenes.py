@@ -51,7 +51,12 @@ class Scenes:
 
     def __post_init__(self) -> None:
         images = self.images
-        if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1] != images.shape[2] or not len(images):
+        if (
+            images.dtype != np.uint8
+            or images.ndim != 3
+            or images.shape[1] != images.shape[2]
+            or not len(images)
+        ):
             raise ConfigError(f"images must be uint8 (N, S, S), got {images.dtype} {images.shape}")
         tails = {"counts": 0, "boxes": 2, "labels": 1, "ink_boxes": 2, "digits": 1}
         for name, n_axes in tails.items():

@@ -51,11 +51,15 @@ class StoreWriter:
 
     def log(self, step: int, seconds: float, record: dict[str, float]) -> None:
         """Add the row of a step."""
-        self._db.execute("INSERT OR REPLACE INTO metrics VALUES (?, ?, ?)", (step, seconds, json.dumps(record)))
+        self._db.execute(
+            "INSERT OR REPLACE INTO metrics VALUES (?, ?, ?)", (step, seconds, json.dumps(record))
+        )
 
     def event(self, step: int, kind: str, text: str) -> None:
         """Add an event, for people to read."""
-        self._db.execute("INSERT INTO events (time, step, kind, text) VALUES (?, ?, ?, ?)", (time.time(), step, kind, text))
+        self._db.execute(
+            "INSERT INTO events (time, step, kind, text) VALUES (?, ?, ?, ?)", (time.time(), step, kind, text)
+        )
 
     def status(self, **values: str | int | float) -> None:
         """Set single facts, and the heartbeat with them."""

@@ -18,12 +18,21 @@ from tqdm import tqdm
 
 from air_core.air import AIR
 from air_core.command import Interrupted, run_command
-from air_core.config import PRESETS, Config, ConfigError, parse_setting
+from air_core.config import PRESETS, ConfigError, parse_setting
+from air_core.estimators.count_enumeration import count_terms, elbo_parts
 from air_core.evaluation import blank_score, confusion_matrix
 from air_core.explain import batches, explain
-from air_core.estimators.count_enumeration import count_terms, elbo_parts
 from air_core.loop import NonFinite, Record, StopRequest, every, run_steps, stop_on_signals
-from air_core.runs import N_STATES, Run, RunError, create_run, find_run, read_tensors, write_config, write_tensors
+from air_core.runs import (
+    N_STATES,
+    Run,
+    RunError,
+    create_run,
+    find_run,
+    read_tensors,
+    write_config,
+    write_tensors,
+)
 from air_core.scenes import Scenes, load_scenes
 from air_core.store import StoreWriter
 from air_core.trainer import Trainer
@@ -41,7 +50,9 @@ class Validator:
         config = self.air.config.model
         self.air.model.set_p_more(config.p_more)
         torch.manual_seed(0)  # the same noise at every look, so that looks differ by the weights
-        parts = [elbo_parts(count_terms(self.air.model, self.air.guide, x)[0]) for x in batches(self.scenes.images)]
+        parts = [
+            elbo_parts(count_terms(self.air.model, self.air.guide, x)[0]) for x in batches(self.scenes.images)
+        ]
         for name in ("elbo", "log_likelihood", "kl_pres", "kl_where", "kl_what"):
             record[f"validation/{name}"] = torch.cat([getattr(part, name) for part in parts]).mean().item()
         record["validation/blank"] = self.blank
@@ -255,7 +266,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, metavar="S", help="seed of weights, order and noise")
     parser.add_argument("--name", metavar="RUN", help="name of the run's folder in checkpoints/")
     parser.add_argument("--resume", metavar="RUN", help="continue this run")
-    parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="change any setting; may be repeated")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="change any setting; may be repeated",
+    )
     options = parser.parse_args(arguments)
 
     keep_freed_memory()

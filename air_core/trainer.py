@@ -47,7 +47,9 @@ class Trainer:
 
     def __init__(self, air: AIR, images: np.ndarray, config: Config):
         if len(images) < config.train.batch_size:
-            raise ConfigError(f"batch_size: {config.train.batch_size} is more than the {len(images)} training scenes")
+            raise ConfigError(
+                f"batch_size: {config.train.batch_size} is more than the {len(images)} training scenes"
+            )
         self.air = air
         self.config = config
         self.images = torch.from_numpy(images)
@@ -65,7 +67,9 @@ class Trainer:
         Raises `NonFinite`, with the weights still as before, if a part is not finite.
         """
         settings = self.config.train
-        p_more = annealed_p_more(number, self.config.model.p_more, settings.anneal_from, settings.anneal_steps)
+        p_more = annealed_p_more(
+            number, self.config.model.p_more, settings.anneal_from, settings.anneal_steps
+        )
         self.air.model.set_p_more(p_more)
         factor = step_size(number, settings)
         for group in self.optimiser.param_groups:
@@ -100,7 +104,9 @@ class Trainer:
     def load_state(self, tensors: dict[str, Tensor]) -> None:
         """Continue from `state`'s result; raises `KeyError` or `RuntimeError` if it does not fit."""
         prefix = "weights/"
-        self.air.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
+        self.air.load_state_dict(
+            {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+        )
         for name, parameter in self.air.named_parameters():
             moments = ("step", "exp_avg", "exp_avg_sq")
             if f"adam/{name}/step" in tensors:  # a parameter that never had a gradient has none

@@ -73,7 +73,9 @@ def products_alone(air: AIR, images: Tensor) -> Callable[[], None]:
     step()
     with _Products() as recorded:
         step()
-    calls = [(f, [a.detach() if isinstance(a, Tensor) else a for a in args], k) for f, args, k in recorded.calls]
+    calls = [
+        (f, [a.detach() if isinstance(a, Tensor) else a for a in args], k) for f, args, k in recorded.calls
+    ]
 
     @torch.no_grad()
     def replay() -> None:
@@ -107,7 +109,13 @@ def _stock_parts():
         stack.enter_context(patch("air_core.model.place", _grid_place))
         stack.enter_context(patch("air_core.guide.crop", _grid_crop))
         stack.enter_context(patch.object(SceneLSTM, "read_scene", lambda self, scene: scene))
-        stack.enter_context(patch.object(SceneLSTM, "forward", lambda self, scene, inputs, state: forward(self, self.scene(scene), inputs, state)))
+        stack.enter_context(
+            patch.object(
+                SceneLSTM,
+                "forward",
+                lambda self, scene, inputs, state: forward(self, self.scene(scene), inputs, state),
+            )
+        )
         yield
 
 
@@ -139,7 +147,9 @@ def plain_loss(air: AIR, images: Tensor) -> Tensor:
         logit, mean, sd = guide.predictor(state[0])
         q_where = Normal(model.where_mean + mean, sd, validate_args=False)
         z_where = q_where.rsample()
-        q_what = Normal(*guide.encoder(crop(images, z_where, config.window_side).flatten(1)), validate_args=False)
+        q_what = Normal(
+            *guide.encoder(crop(images, z_where, config.window_side).flatten(1)), validate_args=False
+        )
         z_what = q_what.rsample()
         canvas = canvas + place(model.decoder(z_what), z_where, images.shape[-1])
         p_where = Normal(model.where_mean, model.where_sd, validate_args=False)
@@ -179,7 +189,9 @@ def new_air(config: Config = CONFIG) -> AIR:
 def where_the_time_goes(step: Callable[[], None], n: int = 10) -> dict[str, float]:
     """Shares of a step's time by kind of work, from torch's profiler."""
     kinds = {
-        "matrix products": ("mm", "bmm", "addmm", "baddbmm"), "convolutions": ("convolution",), "optimiser": ("adam", "Optimizer"),
+        "matrix products": ("mm", "bmm", "addmm", "baddbmm"),
+        "convolutions": ("convolution",),
+        "optimiser": ("adam", "Optimizer"),
     }
     with profile(activities=[ProfilerActivity.CPU]) as recorded:
         for _ in range(n):
@@ -187,7 +199,10 @@ def where_the_time_goes(step: Callable[[], None], n: int = 10) -> dict[str, floa
     shares = dict.fromkeys([*kinds, "everything else (element-wise work, Pyro's handlers)"], 0.0)
     for event in recorded.key_averages():
         name = event.key.removeprefix("aten::")
-        kind = next((k for k, words in kinds.items() if name in words or any(w in name for w in words if len(w) > 4)), None)
+        kind = next(
+            (k for k, words in kinds.items() if name in words or any(w in name for w in words if len(w) > 4)),
+            None,
+        )
         shares[kind or list(shares)[-1]] += event.self_cpu_time_total
     total = sum(shares.values())
     return {kind: value / total for kind, value in shares.items()}
@@ -205,8 +220,13 @@ def main() -> None:
         for batch in (64, 128):
             images = torch.rand(batch, CONFIG.scene.canvas_side, CONFIG.scene.canvas_side)
             seconds = medians({name: make(new_air(config), images) for name, make in makers.items()})
-            cells = [f"{1e3 * seconds[name]:5.1f} ms {seconds['ours'] / seconds[name]:5.2f}x" for name in TARGETS]
-            print(f"{title:>12} {batch:>5}  {1e3 * seconds['ours']:5.1f} ms  " + "  ".join(f"{cell:>17}" for cell in cells))
+            cells = [
+                f"{1e3 * seconds[name]:5.1f} ms {seconds['ours'] / seconds[name]:5.2f}x" for name in TARGETS
+            ]
+            print(
+                f"{title:>12} {batch:>5}  {1e3 * seconds['ours']:5.1f} ms  "
+                + "  ".join(f"{cell:>17}" for cell in cells)
+            )
     print(f"{'target':>28}  " + "  ".join(f"{f'<= {limit:.2f}x':>17}" for limit in TARGETS.values()))
     print("where the time goes at batch 128:")
     for kind, share in where_the_time_goes(our_step(new_air(), images)).items():

@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable
 
 
-def medians(variants: dict[str, Callable[[], object]], rounds: int = 60, warm_up: int = 5) -> dict[str, float]:
+def medians(
+    variants: dict[str, Callable[[], object]], rounds: int = 60, warm_up: int = 5
+) -> dict[str, float]:
     """Median seconds of each variant; within a round each runs once, so drifts hit all alike."""
     seconds: dict[str, list[float]] = {name: [] for name in variants}
     for turn in range(warm_up + rounds):

@@ -22,13 +22,22 @@ shown = cached.pick_scenes(scenes, 5, seed + 1000)
 found = cached.explanation(run, shown, step)
 images = scenes[list(shown)].images
 picture(
-    attention_sheet(images, found.crops, found.windows, found.canvases, found.boxes, found.counts, found.p_pres),
-    "attention-sheet", "Five scenes, step by step: crops, painted windows, probabilities of one more object",
+    attention_sheet(
+        images, found.crops, found.windows, found.canvases, found.boxes, found.counts, found.p_pres
+    ),
+    "attention-sheet",
+    "Five scenes, step by step: crops, painted windows, probabilities of one more object",
 )
-st.caption("Bright: objects that the guide counts. Dim: what it would have painted had it gone on. Held-out scenes, posterior means.")
+st.caption(
+    "Bright: objects that the guide counts. Dim: what it would have painted had it gone on. Held-out scenes, posterior means."
+)
 
 st.subheader("How many?", help=GLOSSARY["q(n | x)"])
 for column, i in zip(st.columns(len(shown)), range(len(shown))):
     with column:
-        chart(count_bars(found.q_counts[i], int(scenes.counts[shown[i]])), f"bars-{i}", f"q(n | x) of scene {shown[i]}")
+        chart(
+            count_bars(found.q_counts[i], int(scenes.counts[shown[i]])),
+            f"bars-{i}",
+            f"q(n | x) of scene {shown[i]}",
+        )
         st.caption(f"scene {shown[i]:,}: holds {scenes.counts[shown[i]]}")

@@ -18,7 +18,16 @@ left, right = st.columns([1, 3], vertical_alignment="bottom")
 with left:
     seed = reseed("Draw again", "prior-seed")
 with right:
-    p_more = st.slider("p_more", 0.05, 0.9, 0.5, 0.05, key="p_more", persist_state="session", help=f"{GLOSSARY['p_more']} This run was trained with {run.config().model.p_more:g}, at which nearly every scene is blank.")
+    p_more = st.slider(
+        "p_more",
+        0.05,
+        0.9,
+        0.5,
+        0.05,
+        key="p_more",
+        persist_state="session",
+        help=f"{GLOSSARY['p_more']} This run was trained with {run.config().model.p_more:g}, at which nearly every scene is blank.",
+    )
 boxes_shown = left.toggle("Boxes", value=True, key="prior-boxes", persist_state="session")
 
 
@@ -27,15 +36,23 @@ def sheet(canvases, boxes, key: str, alt: str, captions=None) -> None:
 
 
 st.subheader("One object at a time")
-st.caption("z_where and z_what are drawn from their priors, the decoder paints, the spatial transformer places.")
+st.caption(
+    "z_where and z_what are drawn from their priors, the decoder paints, the spatial transformer places."
+)
 sheet(*cached.sample_objects(air, 9, seed), "objects", "Single objects of the prior")
 
 st.subheader(f"Scenes of at most {max_steps} objects")
-st.caption("The prior that the run is trained with: a fixed number of steps, each masked out once there is no more object.")
+st.caption(
+    "The prior that the run is trained with: a fixed number of steps, each masked out once there is no more object."
+)
 canvases, boxes = cached.sample_prior(air, 18, p_more, seed)
 sheet(canvases, boxes, "fixed", "Scenes of the fixed-step prior", [f"n = {len(b)}" for b in boxes])
 
 st.subheader("Scenes without a limit")
-st.caption("The paper's own story, as a recursive program: flip a coin; stop, or add an object and start over.")
+st.caption(
+    "The paper's own story, as a recursive program: flip a coin; stop, or add an object and start over."
+)
 canvases, boxes = cached.sample_geometric_prior(air, 18, p_more, seed)
-sheet(canvases, boxes, "geometric", "Scenes of the unbounded geometric prior", [f"n = {len(b)}" for b in boxes])
+sheet(
+    canvases, boxes, "geometric", "Scenes of the unbounded geometric prior", [f"n = {len(b)}" for b in boxes]
+)

@@ -8,10 +8,30 @@ from air_core.air import AIR
 from air_core.config import Config
 
 TINY = Config().with_settings(
-    canvas_side=12, shrink_mean=3.5, window_side=6, z_what_size=3, rnn_size=8, embedding="linear", embedding_size=8,
-    predictor_sizes=(8,), encoder_sizes=(8,), decoder_sizes=(8,), baseline_sizes=(8,), p_more=0.3,
-    where_mean=(2.0, 0.0, 0.0), where_sd=(0.3, 0.7, 0.7), n_train=400, n_validation=40, n_test=50,
-    steps=12, batch_size=8, log_every=2, validate_every=4, snapshot_every=4, warmup_steps=2, threads=1,
+    canvas_side=12,
+    shrink_mean=3.5,
+    window_side=6,
+    z_what_size=3,
+    rnn_size=8,
+    embedding="linear",
+    embedding_size=8,
+    predictor_sizes=(8,),
+    encoder_sizes=(8,),
+    decoder_sizes=(8,),
+    baseline_sizes=(8,),
+    p_more=0.3,
+    where_mean=(2.0, 0.0, 0.0),
+    where_sd=(0.3, 0.7, 0.7),
+    n_train=400,
+    n_validation=40,
+    n_test=50,
+    steps=12,
+    batch_size=8,
+    log_every=2,
+    validate_every=4,
+    snapshot_every=4,
+    warmup_steps=2,
+    threads=1,
 )
 """Every part of AIR at a size that a test can repeat often."""
 

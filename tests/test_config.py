@@ -37,8 +37,18 @@ def test_every_range_is_kept_and_named(section):
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("steps", "many"), ("steps", 1.5), ("steps", True), ("counts", ()), ("counts", (1, 1)), ("counts", 2),
-     ("learning_rate", float("nan")), ("where_mean", (3.0, 0.0)), ("decay", "never"), ("canvas_side", 12)],
+    [
+        ("steps", "many"),
+        ("steps", 1.5),
+        ("steps", True),
+        ("counts", ()),
+        ("counts", (1, 1)),
+        ("counts", 2),
+        ("learning_rate", float("nan")),
+        ("where_mean", (3.0, 0.0)),
+        ("decay", "never"),
+        ("canvas_side", 12),
+    ],
 )
 def test_wrong_values_are_refused_by_name(field, value):
     with pytest.raises(ConfigError, match=field):
@@ -56,7 +66,13 @@ def test_unknown_settings_are_refused_by_name():
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("steps=7", 7), ("counts=0,1,3", (0, 1, 3)), ("learning_rate=2e-3", 2e-3), ("guide=basic", "basic"), ("decoder_sizes=", ())],
+    [
+        ("steps=7", 7),
+        ("counts=0,1,3", (0, 1, 3)),
+        ("learning_rate=2e-3", 2e-3),
+        ("guide=basic", "basic"),
+        ("decoder_sizes=", ()),
+    ],
 )
 def test_parse_setting(text, value):
     assert parse_setting(text) == (text.partition("=")[0], value)

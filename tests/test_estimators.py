@@ -19,7 +19,9 @@ def brute_force(air, images, guide_trace):
         for program in (air.model, air.guide):
             trace = poutine.trace(poutine.condition(program, z_pres | z)).get_trace(images)
             trace.compute_log_prob()
-            sites = {n: s["log_prob"] for n, s in trace.nodes.items() if s["type"] == "sample" and n != "scenes"}
+            sites = {
+                n: s["log_prob"] for n, s in trace.nodes.items() if s["type"] == "sample" and n != "scenes"
+            }
             log_joint.append(sum(sites.values()))
             log_q_count = sum(value for name, value in sites.items() if name.startswith("z_pres"))
         total = total + log_q_count.exp() * (log_joint[0] - log_joint[1])
@@ -31,7 +33,10 @@ def test_enumerated_elbo_equals_brute_force(tiny, images):
     parts = elbo_parts(terms)
     torch.testing.assert_close(parts.elbo, brute_force(tiny, images, trace), rtol=1e-5, atol=1e-4)
     torch.testing.assert_close(
-        parts.elbo, parts.log_likelihood - parts.kl_pres - parts.kl_where - parts.kl_what, rtol=1e-6, atol=1e-4
+        parts.elbo,
+        parts.log_likelihood - parts.kl_pres - parts.kl_where - parts.kl_what,
+        rtol=1e-6,
+        atol=1e-4,
     )
     torch.testing.assert_close(terms.log_q_count.exp().sum(0), torch.ones(5))
     assert scale == 1
@@ -50,21 +55,36 @@ def projected_gradients(air, estimator, scenes, repeats, directions):
     for _ in range(repeats):
         air.zero_grad()
         estimator.loss_and_grads(air.model, air.guide, scenes)
-        rows.append([
-            sum((p.grad * directions[name]).sum() for name, p in group.named_parameters(prefix=prefix) if p.grad is not None).item()
-            for prefix, group in groups(air).items()
-        ])
+        rows.append(
+            [
+                sum(
+                    (p.grad * directions[name]).sum()
+                    for name, p in group.named_parameters(prefix=prefix)
+                    if p.grad is not None
+                ).item()
+                for prefix, group in groups(air).items()
+            ]
+        )
     return torch.tensor(rows, dtype=torch.float64) / len(scenes)
 
 
 def groups(air):
-    return {"decoder": air.model.decoder, "embedding": air.guide.embedding, "rnn": air.guide.rnn,
-            "predictor": air.guide.predictor, "encoder": air.guide.encoder}
+    return {
+        "decoder": air.model.decoder,
+        "embedding": air.guide.embedding,
+        "rnn": air.guide.rnn,
+        "predictor": air.guide.predictor,
+        "encoder": air.guide.encoder,
+    }
 
 
 def test_trace_graph_agrees_with_enumeration_on_average(tiny, images):
     torch.manual_seed(5)
-    directions = {n: torch.randn_like(p) for prefix, g in groups(tiny).items() for n, p in g.named_parameters(prefix=prefix)}
+    directions = {
+        n: torch.randn_like(p)
+        for prefix, g in groups(tiny).items()
+        for n, p in g.named_parameters(prefix=prefix)
+    }
     scenes = images[:1].expand(500, -1, -1)  # 500 independent draws of the same scene's gradient
     drawn = {name: projected_gradients(tiny, ESTIMATORS[name], scenes, 60, directions) for name in ESTIMATORS}
     exact, sampled = drawn["count_enumeration"], drawn["trace_graph"]

@@ -38,7 +38,9 @@ def test_windowed_guide_looks_where_z_where_says(tiny, images):
     h = torch.zeros(5, 8)
     elsewhere = images.clone()
     elsewhere[:, 8:, 8:] = 1 - elsewhere[:, 8:, 8:]
-    for a, b in zip(tiny.guide.infer_z_what(images, h, z_where), tiny.guide.infer_z_what(elsewhere, h, z_where)):
+    for a, b in zip(
+        tiny.guide.infer_z_what(images, h, z_where), tiny.guide.infer_z_what(elsewhere, h, z_where)
+    ):
         torch.testing.assert_close(a, b)
 
 

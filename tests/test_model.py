@@ -24,14 +24,20 @@ def test_model_scores_a_scene_as_the_paper_writes_it(tiny, images):
     trace.compute_log_prob()
     config, total, previous, canvas = tiny.config.model, 0, torch.ones(5), torch.zeros(5, 12, 12)
     for t in range(1, 4):
-        z_pres, z_where, z_what = (trace.nodes[f"{name}_{t}"]["value"] for name in ("z_pres", "z_where", "z_what"))
+        z_pres, z_where, z_what = (
+            trace.nodes[f"{name}_{t}"]["value"] for name in ("z_pres", "z_where", "z_what")
+        )
         total += dist.Bernoulli(tiny.model.continuation[t - 1] * previous).log_prob(z_pres)
         where = dist.Normal(torch.tensor(config.where_mean), torch.tensor(config.where_sd))
         total += z_pres * (where.log_prob(z_where).sum(1) + dist.Normal(0.0, 1.0).log_prob(z_what).sum(1))
         canvas = canvas + z_pres[:, None, None] * place(tiny.model.decoder(z_what), z_where, 12)
         previous = z_pres
     total += dist.Normal(canvas, config.likelihood_sd).log_prob(images).sum((1, 2))
-    ours = sum(site["log_prob"] for site in trace.nodes.values() if site["type"] == "sample" and site["name"] != "scenes")
+    ours = sum(
+        site["log_prob"]
+        for site in trace.nodes.values()
+        if site["type"] == "sample" and site["name"] != "scenes"
+    )
     torch.testing.assert_close(ours, total)
 
 

@@ -3,7 +3,15 @@
 import pytest
 import torch
 
-from air_core.networks import EMBEDDINGS, Baseline, Decoder, NormalHead, Predictor, SceneLSTM, inverse_softplus
+from air_core.networks import (
+    EMBEDDINGS,
+    Baseline,
+    Decoder,
+    NormalHead,
+    Predictor,
+    SceneLSTM,
+    inverse_softplus,
+)
 
 
 def test_scene_lstm_equals_torchs_cell():
@@ -15,7 +23,9 @@ def test_scene_lstm_equals_torchs_cell():
         theirs.bias_hh.zero_()
     scene, inputs = torch.rand(2, 5), torch.rand(2, 3)
     state = torch.rand(2, 4), torch.rand(2, 4)
-    for a, b in zip(ours(ours.read_scene(scene), [inputs], state), theirs(torch.cat([scene, inputs], 1), state)):
+    for a, b in zip(
+        ours(ours.read_scene(scene), [inputs], state), theirs(torch.cat([scene, inputs], 1), state)
+    ):
         torch.testing.assert_close(a, b)
 
 

@@ -23,7 +23,9 @@ def grid_sampled(image, scale, shift, n_out):
     theta[:, 0, 0] = theta[:, 1, 1] = scale.squeeze(1)
     theta[:, :, 2] = shift
     grid = F.affine_grid(theta, (len(image), 1, n_out, n_out), align_corners=False)
-    return F.grid_sample(image[:, None], grid, mode="bilinear", padding_mode="zeros", align_corners=False)[:, 0]
+    return F.grid_sample(image[:, None], grid, mode="bilinear", padding_mode="zeros", align_corners=False)[
+        :, 0
+    ]
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-4)])
@@ -78,7 +80,9 @@ def test_cropping_what_was_placed_gives_it_back():
 
 def test_tiny_scales_are_clamped_in_programs_and_refused_from_people():
     window = torch.ones(1, 4, 4)
-    assert torch.equal(place(window, torch.tensor([[-1.0, 0, 0]]), 8), place(window, torch.tensor([[0.1, 0, 0]]), 8))
+    assert torch.equal(
+        place(window, torch.tensor([[-1.0, 0, 0]]), 8), place(window, torch.tensor([[0.1, 0, 0]]), 8)
+    )
     for bad in ([0.05, 0.0, 0.0], [float("nan"), 0.0, 0.0], [1.0, 0.0]):
         with pytest.raises(ValueError, match="z_where"):
             check_z_where(torch.tensor([bad]))

@@ -63,7 +63,9 @@ def _log_prob(site: dict) -> Tensor:
     return site["fn"].log_prob(site["value"])
 
 
-def count_terms(model: Callable, guide: Callable, images: Tensor, **kwargs) -> tuple[CountTerms, poutine.Trace, float]:
+def count_terms(
+    model: Callable, guide: Callable, images: Tensor, **kwargs
+) -> tuple[CountTerms, poutine.Trace, float]:
     """Run guide and model once for every count at once.
 
     images (N, S, S). Returns the terms, the guide's trace (every object present) and the plate's

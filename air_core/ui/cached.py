@@ -106,7 +106,9 @@ def sample_geometric_prior(air: AIR, n: int, p_more: float, seed: int) -> tuple[
         torch.manual_seed(seed)
         drawn = [air.model.geometric_prior(p_more) for _ in range(n)]
     side = air.model.canvas_side
-    return torch.stack([c for c, _ in drawn]).numpy(), [pixel_boxes(z.z_where, side).numpy() for _, z in drawn]
+    return torch.stack([c for c, _ in drawn]).numpy(), [
+        pixel_boxes(z.z_where, side).numpy() for _, z in drawn
+    ]
 
 
 @torch.no_grad()

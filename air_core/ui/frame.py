@@ -44,10 +44,17 @@ def page(title: str, sentence: str) -> Run:
 def _pick_run() -> Run:
     runs = {run.name: run for run in list_runs()}
     if not runs:
-        st.info("There is no trained run yet. Train one: `python -m air_core.train --name my-run`", icon=":material/potted_plant:")
+        st.info(
+            "There is no trained run yet. Train one: `python -m air_core.train --name my-run`",
+            icon=":material/potted_plant:",
+        )
         st.stop()
     name = st.sidebar.selectbox(
-        "Run", list(runs), key="run", bind="query-params", persist_state="session",
+        "Run",
+        list(runs),
+        key="run",
+        bind="query-params",
+        persist_state="session",
         help="A training and its weights: a folder in checkpoints/. All pages show this run.",
     )
     run = runs[name]
@@ -67,7 +74,10 @@ def _pick_run() -> Run:
 def need_snapshot(run: Run) -> None:
     """Stop the page with a sentence if the run has no weights yet."""
     if not run.steps():
-        st.info(f"Run {run.name} has no snapshot yet. Its curves are on the Training page.", icon=":material/hourglass:")
+        st.info(
+            f"Run {run.name} has no snapshot yet. Its curves are on the Training page.",
+            icon=":material/hourglass:",
+        )
         st.stop()
 
 
@@ -77,8 +87,12 @@ def pick_snapshot(run: Run) -> int:
     if len(steps) < 2:
         return steps[-1]
     return st.select_slider(
-        "Moment of the training", steps, value=steps[-1], key=f"snapshot-{run.name}",
-        format_func=lambda step: f"step {step:,}", persist_state="session",
+        "Moment of the training",
+        steps,
+        value=steps[-1],
+        key=f"snapshot-{run.name}",
+        format_func=lambda step: f"step {step:,}",
+        persist_state="session",
         help="Look through the network as it was at an earlier step.",
     )
 

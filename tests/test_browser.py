@@ -1,0 +1,89 @@
+"""The app in a real Chromium: every page, first thing on a fresh server, in light and dark."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.server import PAGES, PICTURE, ROOT, browser_page, problems, served, wait_until_done
+
+SHOTS = ROOT / "screenshots"
+
+
+def shoot(page, name: str) -> Path:
+    """A screenshot of the whole page."""
+    SHOTS.mkdir(exist_ok=True)
+    height = page.evaluate("document.querySelector('[data-testid=\"stMain\"]').scrollHeight")
+    page.set_viewport_size({"width": 1440, "height": min(int(height) + 20, 3000)})
+    page.wait_for_timeout(500)
+    page.screenshot(path=SHOTS / f"{name}.png")
+    return SHOTS / f"{name}.png"
+
+
+@pytest.mark.parametrize("name", PAGES, ids=lambda name: name or "Home")
+def test_a_deep_link_is_the_first_request_to_a_fresh_server(name):
+    with served() as address, browser_page(address) as (page, wrong):
+        page.goto(f"{address}/{name}")
+        wait_until_done(page)
+        assert not problems(page)
+        painted = (
+            page.locator(f"{PICTURE} image").count()
+            if name != "Training"
+            else page.locator(f"{PICTURE} .scatterlayer path").count()
+        )
+        assert painted > 0
+        assert shoot(page, f"{name or 'Home'}-light").stat().st_size > 20_000
+        assert not wrong
+
+
+def test_every_page_in_the_dark_by_its_link():
+    with served() as address, browser_page(address, "dark") as (page, wrong):
+        page.goto(address)
+        wait_until_done(page)
+        for name in PAGES:
+            page.set_viewport_size({"width": 1440, "height": 1000})
+            page.locator('[data-testid="stSidebarNavLink"]').nth(
+                0 if not name else [p for p in ORDER].index(name)
+            ).click()
+            page.wait_for_url(f"{address}/{name}*")
+            page.get_by_role("heading", level=1, name=name or "AIR Explorer").wait_for()
+            wait_until_done(page)
+            assert not problems(page)
+            shoot(page, f"{name or 'Home'}-dark")
+        assert not wrong
+
+
+ORDER = ["", *(path.stem.split("_", 1)[1] for path in sorted((ROOT / "pages").glob("*.py")))]
+
+
+def test_the_chosen_run_stays_across_pages_and_in_the_url(tmp_path):
+    for name in ("multi_mnist", "another"):
+        shutil.copytree(ROOT / "checkpoints" / "multi_mnist", tmp_path / name)
+    with served(AIR_CHECKPOINTS=str(tmp_path)) as address, browser_page(address) as (page, wrong):
+        page.goto(f"{address}/Prior?run=another")
+        wait_until_done(page)
+        picker = page.locator('[data-testid="stSidebar"] [data-testid="stSelectbox"]')
+        assert "another" in picker.inner_text()
+        page.locator('[data-testid="stSidebarNavLink"]', has_text="Attention").click()
+        page.get_by_role("heading", level=1, name="Attention").wait_for()
+        wait_until_done(page)
+        assert "another" in picker.inner_text()
+        assert "run=another" in page.url
+        assert not wrong
+
+
+def test_looking_changes_nothing_in_the_repository():
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a checkout")
+    status = subprocess.run(
+        ["git", "status", "--porcelain", "checkpoints"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    before = status.stdout
+    with served() as address, browser_page(address) as (page, _):
+        page.goto(f"{address}/Training")
+        wait_until_done(page)
+    after = subprocess.run(
+        ["git", "status", "--porcelain", "checkpoints"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert after.stdout == before

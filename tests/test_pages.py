@@ -1,0 +1,138 @@
+"""Every page by AppTest: it runs on the shipped run, and its controls do what they say."""
+
+import shutil
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from air_core.runs import Run, create_run
+from air_core.train import train
+from tests.conftest import TINY
+from tests.server import ROOT
+
+SCRIPTS = {
+    "Home": "app.py",
+    **{path.stem.split("_", 1)[1]: f"pages/{path.name}" for path in sorted((ROOT / "pages").glob("*.py"))},
+}
+
+
+def open_page(name: str, **state) -> AppTest:
+    page = AppTest.from_file(str(ROOT / SCRIPTS[name]), default_timeout=60)
+    for key, value in state.items():
+        page.session_state[key] = value
+    page.run()
+    assert not page.exception, page.exception
+    return page
+
+
+def charts(page: AppTest) -> list:
+    return page.get("plotly_chart")
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_every_page_shows_a_picture_of_the_shipped_run(name):
+    page = open_page(name)
+    assert page.selectbox(key="run").value == "multi_mnist"
+    assert page.title[0].value and charts(page)
+    assert not page.error
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_every_page_survives_an_empty_folder(name, own_runs):
+    page = open_page(name)
+    assert "no trained run" in page.info[0].value and not charts(page)
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_every_page_survives_an_unusable_run(name, own_runs):
+    shutil.copytree(ROOT / "checkpoints" / "multi_mnist", own_runs / "broken")
+    for path in (own_runs / "broken").glob("step_*"):
+        path.write_bytes(b"nonsense")
+    page = open_page(name)
+    assert name == "Training" or "damaged" in page.error[0].value
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_every_page_works_with_another_run(name, own_runs):
+    """A barely trained tiny run of other sizes: nothing may assume the preset."""
+    train(create_run("tiny", TINY.with_settings(counts=(0, 1, 3), n_test=60)))
+    page = open_page(name)
+    assert page.selectbox(key="run").value == "tiny" and not page.error
+
+
+def test_a_run_without_weights_or_log_says_so(own_runs):
+    create_run("young", TINY)
+    for name in SCRIPTS:
+        assert open_page(name).info
+
+
+def test_training_tells_an_interrupted_run(own_runs):
+    shutil.copytree(ROOT / "checkpoints" / "multi_mnist", own_runs / "cut")
+    from air_core.store import StoreWriter
+
+    store = StoreWriter(own_runs / "cut")
+    store.status(state="running")
+    store.close()
+    page = open_page("Training")
+    assert page.metric[0].value == "interrupted" and "--resume cut" in page.warning[0].value
+
+
+def test_gallery_filters():
+    page = open_page("Reconstructions")
+    everything = page.caption[0].value
+    assert everything.startswith("1,000 of 1,000")
+    page.toggle(key="gallery-mistakes").set_value(True).run()
+    few = int(page.caption[0].value.split(" of ")[0].replace(",", ""))
+    assert 0 <= few < 50 and not page.exception
+    page.toggle(key="gallery-mistakes").set_value(False).run()
+    page.button_group(key="gallery-true").set_value([0]).run()
+    page.button_group(key="gallery-found").set_value([3]).run()
+    assert not page.exception and (page.info or "of 1,000" in page.caption[0].value)
+
+
+def test_compose_follows_its_sliders_and_returns_to_the_guide():
+    page = open_page("Compose")
+    start = page.metric[0].value
+    slider = page.slider[1]
+    before = slider.value
+    slider.set_value(before + 1.0).run()
+    assert page.metric[0].value != start and not page.exception
+    page.button[0].click().run()
+    assert page.metric[0].value == start and page.slider[1].value == pytest.approx(before, abs=0.01)
+
+
+def test_other_scenes_are_others():
+    page = open_page("Home")
+    before = (
+        charts(page)[0].proto.spec if hasattr(charts(page)[0].proto, "spec") else str(charts(page)[0].proto)
+    )
+    page.button(key="home-scenes").click().run()
+    after = (
+        charts(page)[0].proto.spec if hasattr(charts(page)[0].proto, "spec") else str(charts(page)[0].proto)
+    )
+    assert before != after and not page.exception
+
+
+def test_traversals_of_nothing():
+    page = open_page("Traversals")
+    page.multiselect[0].set_value([]).run()
+    assert "at least one" in page.info[0].value and not page.exception
+
+
+def test_attention_looks_back_in_training():
+    steps = Run(ROOT / "checkpoints" / "multi_mnist").steps()
+    assert len(steps) >= 8
+    page = open_page("Attention")
+    page.select_slider[0].set_value(steps[0]).run()
+    assert not page.exception and charts(page)
+
+
+def test_sampling_leaves_the_shared_model_as_it_was():
+    from air_core.ui import cached
+
+    air = Run(ROOT / "checkpoints" / "multi_mnist").load()
+    before = air.model.continuation.clone()
+    canvases, boxes = cached.sample_prior(air, 30, 0.9, 0)
+    assert np.mean([len(b) for b in boxes]) > 1.5 and canvases.shape == (30, 50, 50)
+    assert (air.model.continuation == before).all()

@@ -1,0 +1,215 @@
+"""Training: the command's contract, and that nothing a user does to it loses anything."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from air_core import train as train_module
+from air_core.command import run_command
+from air_core.config import PRESETS
+from air_core.loop import NonFinite, StopRequest
+from air_core.runs import Run, RunError, create_run, find_run, read_tensors
+from air_core.store import read_events, read_metrics, read_status
+from air_core.train import train
+from air_core.trainer import batch_indices, step_size
+from tests.conftest import TINY
+
+TINY_FLAGS = [
+    flag
+    for name, section in TINY.sections()
+    for item, value in vars(section).items()
+    for flag in ("--set", f"{item}={','.join(map(str, value)) if isinstance(value, tuple) else value}")
+]
+
+
+def start(*arguments: str) -> subprocess.Popen:
+    command = [sys.executable, "-m", "air_core.train", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process: subprocess.Popen) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+def final_weights(run: Run) -> dict[str, torch.Tensor]:
+    return read_tensors(run.snapshot_path(run.steps()[-1]))[0]
+
+
+def assert_same_run(one: Run, other: Run) -> None:
+    """Same weights bit for bit, same rows in the store, same snapshots."""
+    a, b = final_weights(one), final_weights(other)
+    assert a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+    assert one.steps() == other.steps()
+    rows = [[(row.step, row.record["elbo"]) for row in read_metrics(run.folder)] for run in (one, other)]
+    assert rows[0] == rows[1]
+
+
+def test_the_command_trains_a_run(own_runs):
+    code, out, err = finish(start("--name", "first", *TINY_FLAGS))
+    assert code == 0, err
+    assert "Traceback" not in err and "finished first at step 12" in out and "count accuracy" in out
+    run = find_run("first")
+    assert run.config() == TINY
+    assert run.steps() == [0, 4, 8, 12] and run.states() == [8, 12]
+    dtypes = [next(iter(read_tensors(run.snapshot_path(step))[0].values())).dtype for step in (0, 4, 12)]
+    assert dtypes == [torch.float16, torch.float16, torch.float32]
+    rows = read_metrics(run.folder)
+    assert [row.step for row in rows] == [2, 4, 6, 8, 10, 12]
+    assert {"elbo", "log_likelihood", "kl_pres", "scenes_per_second"} <= set(rows[0].record)
+    assert {"validation/count_accuracy", "validation/blank", "validation/recall_2"} <= set(rows[-1].record)
+    assert read_status(run.folder)["state"] == "finished"
+    assert not list(run.folder.glob("metrics.sqlite-*"))
+    code, out, err = finish(start("--resume", "first"))
+    assert code == 1 and "finished at step 12" in err and "Traceback" not in err
+    assert finish(start("--resume", "first", "--steps", "14"))[0] == 0
+    assert run.steps()[-1] == 14
+
+
+@pytest.fixture
+def uninterrupted(own_runs):
+    run = create_run("whole", TINY)
+    assert train(run) == 12
+    return run
+
+
+@pytest.mark.parametrize("stop_after", [1, 4, 7])
+def test_a_stopped_run_resumes_bit_for_bit(uninterrupted, stop_after, monkeypatch):
+    run = create_run("cut", TINY)
+    request = StopRequest()
+    step = train_module.Trainer.step
+
+    def step_then_stop(self, number):
+        if number == stop_after:
+            request.signal = signal.SIGINT
+        return step(self, number)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(train_module.Trainer, "step", step_then_stop)
+        assert train(run, request) == stop_after
+    assert read_status(run.folder)["state"] == "interrupted"
+    assert train(run) == 12
+    assert_same_run(run, uninterrupted)
+
+
+def wait_for_step(run_folder, step: int) -> None:
+    for _ in range(600):
+        if read_status(run_folder).get("step", -1) >= step:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"step {step} was never reached")
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 143), (signal.SIGINT, 130)]
+)
+def test_a_killed_run_resumes_bit_for_bit(own_runs, number, code):
+    flags = [*TINY_FLAGS, "--steps", "900", "--set", "snapshot_every=100", "--set", "validate_every=100"]
+    assert finish(start("--name", "whole", *flags))[0] == 0
+    process = start("--name", "cut", *flags)
+    wait_for_step(own_runs / "cut", 150)
+    assert Run(own_runs / "cut").is_trained_now()
+    refused = finish(start("--resume", "cut"))
+    assert refused[0] == 1 and "being trained by another process" in refused[2]
+    process.send_signal(number)
+    returned, _, err = finish(process)
+    run = Run(own_runs / "cut")
+    assert returned == code and "Traceback" not in err
+    assert run.steps()[-1] < 900 and not run.is_trained_now()
+    if number != signal.SIGKILL:
+        assert "--resume cut" in err
+    assert finish(start("--resume", "cut"))[0] == 0
+    assert_same_run(run, Run(own_runs / "whole"))
+
+
+def test_a_damaged_state_is_named_and_the_one_before_is_used(uninterrupted, capsys):
+    state = uninterrupted.state_path(12)
+    expected = final_weights(uninterrupted)
+    state.write_bytes(state.read_bytes()[:5000])
+    assert train(uninterrupted) == 12
+    assert "step" not in capsys.readouterr().err.split("state_00000012")[0]
+    assert any(kind == "damaged" for _, _, kind, _ in read_events(uninterrupted.folder))
+    assert all(torch.equal(value, expected[name]) for name, value in final_weights(uninterrupted).items())
+
+
+def test_a_non_finite_loss_stops_the_run_by_name(own_runs, monkeypatch):
+    run = create_run("broken", TINY)
+    estimator = train_module.Trainer.step
+
+    def poisoned(self, number):
+        if number == 6:
+            with torch.no_grad():
+                self.air.model.decoder.layers[0].weight.fill_(float("nan"))
+        return estimator(self, number)
+
+    monkeypatch.setattr(train_module.Trainer, "step", poisoned)
+    with pytest.raises(NonFinite, match="step 6: .*log_likelihood"):
+        train(run)
+    assert run.steps() == [0, 4]
+    assert torch.isfinite(run.load().model.decoder.layers[0].weight).all()
+    assert read_status(run.folder)["state"] == "failed"
+    assert any("step 6" in text for _, _, _, text in read_events(run.folder))
+
+
+def test_a_full_disk_is_one_clear_line(own_runs, monkeypatch, capsys):
+    def no_space(*_):
+        raise OSError(28, "No space left on device", "state_00000004.safetensors")
+
+    run = create_run("full", TINY)
+    monkeypatch.setattr(train_module.Snapshotter, "write_state", no_space)
+    assert run_command("air_core.train", lambda: train(run)) == 1
+    assert (
+        capsys.readouterr().err.strip()
+        == "air_core.train: No space left on device: state_00000004.safetensors"
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--set", "steps"],
+        ["--set", "guide=nonsense"],
+        ["--estimator", "nonsense"],
+        ["--steps", "0"],
+        ["--name", "../up"],
+        ["--resume", "absent"],
+        ["--resume", "absent", "--seed", "1"],
+        ["--set", "digits=/absent"],
+        ["--set", "batch_size=60000", "--set", "n_train=100"],
+    ],
+)
+def test_mistakes_get_one_clear_line(own_runs, arguments):
+    code, out, err = finish(start(*arguments))
+    assert code == 1 and err.startswith("air_core.train: ") and len(err.strip().splitlines()) == 1
+
+
+def test_data_order_is_a_permutation_of_every_epoch():
+    seen = torch.cat([batch_indices(step, 10, 3, seed=0) for step in (1, 2, 3)])
+    assert len(seen.unique()) == 9
+    again = torch.cat([batch_indices(step, 10, 3, seed=0) for step in (4, 5, 6)])
+    assert not torch.equal(seen, again)
+    assert torch.equal(batch_indices(5, 10, 3, seed=0), again[3:6])
+
+
+def test_step_size_rises_and_falls():
+    config = PRESETS["multi_mnist"].train
+    sizes = [
+        step_size(step, config) for step in (1, config.warmup_steps, config.warmup_steps + 1, config.steps)
+    ]
+    assert sizes[0] == 1 / config.warmup_steps and sizes[1] == sizes[2] == 1 and 0 < sizes[3] < 1e-4
+    assert step_size(10**6, PRESETS["tutorial"].train) == 1
+
+
+def test_two_trainers_of_one_run(own_runs):
+    run = create_run("tiny", TINY)
+    lock = run.lock()
+    with lock, pytest.raises(RunError, match="another process"):
+        train(run)
+    assert os.listdir(run.folder) == ["config.json", "trainer.lock"] or "metrics.sqlite" not in os.listdir(
+        run.folder
+    )
