@@ -51,8 +51,8 @@ class GaussianImage(TorchDistribution):
     def expand(self, batch_shape, _instance=None) -> GaussianImage:
         return GaussianImage(self.canvas.expand(*batch_shape, *self.event_shape), self.sd)
 
-    def rsample(self, sample_shape=torch.Size()) -> Tensor:
-        shape = self._extended_shape(sample_shape)
+    def rsample(self, sample_shape: tuple[int, ...] = ()) -> Tensor:
+        shape = self._extended_shape(torch.Size(sample_shape))
         noise = torch.randn(shape, dtype=self.canvas.dtype, device=self.canvas.device)
         return self.canvas + self.sd * noise
 

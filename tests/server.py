@@ -16,8 +16,8 @@ from playwright.sync_api import Page, sync_playwright
 from tests import chromium
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("", *sorted(path.stem.split("_", 1)[1] for path in (ROOT / "pages").glob("*.py")))
-"""Every page as it stands in the URL; home is ''."""
+PAGES = ("", *(path.stem.split("_", 1)[1] for path in sorted((ROOT / "pages").glob("*.py"))))
+"""Every page as it stands in the URL, in the sidebar's order; home is ''."""
 
 PICTURE = '[data-testid="stPlotlyChart"] .main-svg'
 _PROBE = re.compile(r"/[A-Za-z]+/_stcore/(health|host-config)$")
