@@ -21,8 +21,8 @@ facts = next((row.record for row in reversed(rows) if "validation/elbo" in row.r
 if facts:
     columns = st.columns(4)
     columns[0].metric(
-        "Counts right",
-        f"{facts['validation/count_accuracy']:.1%}",
+        "Counts right, held out",
+        f"{facts['validation/count_accuracy']:.2%}",
         help="Share of validation scenes, made of digits that training never saw, whose count is right.",
     )
     columns[1].metric("ELBO", f"{facts['validation/elbo']:.0f} nats", help=GLOSSARY["ELBO"])

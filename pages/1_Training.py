@@ -85,7 +85,7 @@ def curves() -> None:
 
     columns = st.columns(4)
     columns[0].metric("State", state)
-    columns[1].metric("Step", f"{last.step:,} of {run.config().train.steps:,}")
+    columns[1].metric(f"Step of {run.config().train.steps:,}", f"{last.step:,}")
     columns[2].metric("Time", f"{last.seconds / 60:.1f} min")
     columns[3].metric(
         "Speed", f"{np.median([row.record['scenes_per_second'] for row in rows[-40:]]):,.0f} scenes/s"

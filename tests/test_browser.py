@@ -1,10 +1,12 @@
 """The app in a real Chromium: every page, first thing on a fresh server, in light and dark."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.server import PAGES, PICTURE, ROOT, browser_page, problems, served, wait_until_done
 
@@ -52,19 +54,34 @@ def test_every_page_in_the_dark_by_its_link():
         assert not wrong
 
 
+def go(page, name: str) -> None:
+    """Change the page by the sidebar."""
+    page.locator('[data-testid="stSidebarNavLink"]', has_text=name).click()
+    page.get_by_role("heading", level=1, name=name).wait_for()
+    wait_until_done(page)
+
+
 def test_the_chosen_run_stays_across_pages_and_in_the_url(tmp_path):
     for name in ("multi_mnist", "another"):
         shutil.copytree(ROOT / "checkpoints" / "multi_mnist", tmp_path / name)
     with served(AIR_CHECKPOINTS=str(tmp_path)) as address, browser_page(address) as (page, wrong):
+        picker = page.locator('[data-testid="stSidebar"] [data-testid="stSelectbox"] input')
+
+        def shows(run: str) -> None:
+            expect(picker).to_have_value(run)
+            expect(page).to_have_url(re.compile(f"run={run}"))
+
         page.goto(f"{address}/Prior?run=another")
         wait_until_done(page)
-        picker = page.locator('[data-testid="stSidebar"] [data-testid="stSelectbox"]')
-        assert "another" in picker.inner_text()
-        page.locator('[data-testid="stSidebarNavLink"]', has_text="Attention").click()
-        page.get_by_role("heading", level=1, name="Attention").wait_for()
-        wait_until_done(page)
-        assert "another" in picker.inner_text()
-        assert "run=another" in page.url
+        shows("another")
+        for name in ("Attention", "Compose"):
+            go(page, name)
+            shows("another")
+        picker.click()
+        page.get_by_role("option", name="multi_mnist").click()
+        shows("multi_mnist")
+        go(page, "Training")
+        shows("multi_mnist")
         assert not wrong
 
 

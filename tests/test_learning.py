@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 
-STEPS = 1200
+STEPS = 1800
 
 
 def python(*arguments: str) -> str:
@@ -14,7 +14,7 @@ def python(*arguments: str) -> str:
 
 
 def test_a_short_training_counts(own_runs):
-    settings = ["batch_size=64", "n_train=20000", "n_test=2000", "validate_every=600", "snapshot_every=600"]
+    settings = ["batch_size=64", "n_train=20000", "n_test=2000", "validate_every=900", "snapshot_every=900"]
     flags = [flag for setting in settings for flag in ("--set", setting)]
     python("air_core.train", "--name", "short", "--steps", str(STEPS), *flags)
     result = json.loads(python("air_core.evaluate", "short", "--samples", "1", "--json"))

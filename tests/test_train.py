@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import pyro
 import pytest
 import torch
 
@@ -138,6 +139,7 @@ def test_a_damaged_state_is_named_and_the_one_before_is_used(uninterrupted, caps
 
 
 def test_a_non_finite_loss_stops_the_run_by_name(own_runs, monkeypatch):
+    pyro.enable_validation(False)  # as the command does
     run = create_run("broken", TINY)
     estimator = train_module.Trainer.step
 

@@ -140,7 +140,7 @@ def traversal_sheet(strips: np.ndarray, values: np.ndarray, dimensions: Sequence
 
 def canvas_sheet(canvas: np.ndarray, boxes: np.ndarray) -> go.Figure:
     """One large canvas (S, S) with the boxes (n, 4) of its objects."""
-    sheet = Sheet(1, header=0.06, tile_pixels=440)
+    sheet = Sheet(1, header=0.08, tile_pixels=440)
     sheet.heading(0, "your canvas")
     sheet.picture(0, 0, canvas)
     sheet.boxes(0, 0, boxes, len(canvas))

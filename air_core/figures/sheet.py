@@ -119,7 +119,7 @@ class Sheet:
 
     def heading(self, column: float, text: str, colour: str = MUTED, size: int = 13) -> None:
         """Write above the first row (needs `header`); `column` may lie between two."""
-        self._text(self._centre(column), self.header - 0.06, text, colour, size, "bottom")
+        self._text(self._centre(column), 0.8 * self.header, text, colour, size, "bottom")
 
     def label(self, row: int, column: int, text: str) -> None:
         """Write in place of a tile."""

@@ -49,12 +49,20 @@ def _pick_run() -> Run:
             icon=":material/potted_plant:",
         )
         st.stop()
-    name = st.sidebar.selectbox(
+
+    # By hand rather than by `bind` and `persist_state`, which forget a value that came with the
+    # URL at the first change of page. "chosen-run" belongs to no widget, so it outlives pages.
+    def choose() -> None:
+        st.session_state["chosen-run"] = st.session_state["run"]
+
+    wanted = (st.session_state.get("chosen-run"), st.query_params.get("run"))
+    name = next((name for name in wanted if name in runs), next(iter(runs)))
+    st.session_state["chosen-run"] = st.session_state["run"] = st.query_params["run"] = name
+    st.sidebar.selectbox(
         "Run",
         list(runs),
         key="run",
-        bind="query-params",
-        persist_state="session",
+        on_change=choose,
         help="A training and its weights: a folder in checkpoints/. All pages show this run.",
     )
     run = runs[name]
