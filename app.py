@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from air_core.figures import attention_sheet, scene_sheet
-from air_core.store import read_metrics
+from air_core.records import is_look
 from air_core.ui import cached
 from air_core.ui.frame import GLOSSARY, need_snapshot, page, picture, reseed
 
@@ -16,12 +16,12 @@ run = page(
 need_snapshot(run)
 scenes = cached.test_scenes(run.config().scene)
 
-rows = read_metrics(run.folder)
-facts = next((row.record for row in reversed(rows) if "validation/elbo" in row.record), None)
+rows = cached.metrics(run)
+facts = next((row.record for row in reversed(rows) if is_look(row.record)), None)
 if facts:
     columns = st.columns(4)
     columns[0].metric(
-        "Counts right, held out",
+        "Counts right, validation",
         f"{facts['validation/count_accuracy']:.2%}",
         help="Share of validation scenes, made of digits that training never saw, whose count is right.",
     )
@@ -69,7 +69,7 @@ picture(
 st.markdown(
     """
 At each step a recurrent **guide** looks at the scene and says whether there is *one more object*
-(`z_pres`), *where* it is (`z_where`: scale, x, y) and *what* it looks like (`z_what`: 50 numbers).
+(`z_pres`), *where* it is (`z_where`: scale, x, y) and *what* it looks like (`z_what`, a handful of numbers).
 A **decoder** paints each object into a window, the windows are placed on a canvas and add up.
 Both are trained together to make the painting match the scene (Eslami et al., 2016).
 
@@ -77,3 +77,7 @@ Go on with **Attention** to watch it look, **Prior** to see what it dreams of, *
 turn the numbers of `z_what`, **Compose** to move objects by hand, and **Training** for its curves.
 """
 )
+
+with st.expander("The words"):
+    for word, meaning in GLOSSARY.items():
+        st.markdown(f"**{word}**: {meaning}")

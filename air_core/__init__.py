@@ -2,6 +2,7 @@
 
     config               every setting of a run; presets; JSON
     registry             named choices: scenes, priors, embeddings, guides, estimators
+    records              the names of logged values
     spatial_transformer  the only place that knows what z_where means
     priors, networks     priors over the count; the networks
     digits, scenes       real digits; scenes of them with their ground truth, cached

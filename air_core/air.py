@@ -41,6 +41,8 @@ def svi_programs(air: AIR) -> tuple[Callable, Callable]:
         pyro.module("air.model", air.model)
         return air.model(*args, **kwargs)
 
+    model.config = air.model.config  # the largest count, which count_enumeration asks for
+
     def guide(*args, **kwargs):
         pyro.module("air.guide", air.guide)
         return air.guide(*args, **kwargs)

@@ -11,6 +11,9 @@ from air_core.config import ConfigError
 from air_core.loop import NonFinite
 from air_core.runs import RunError
 
+MENDABLE = {getattr(errno, name) for name in "ENOSPC EDQUOT EACCES EPERM EROFS EEXIST ENOTDIR EISDIR".split()}
+"""Errors of the system that a user can do something about."""
+
 
 class Interrupted(Exception):
     """The user (or the system) stopped the command in good order; `code` is its exit code."""
@@ -34,7 +37,7 @@ def run_command(name: str, main: Callable[[], None]) -> int:
     except (ConfigError, RunError, NonFinite, sqlite3.Error) as error:
         message = str(error)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT):
+        if error.errno not in MENDABLE:
             raise
         message = f"{error.strerror}: {error.filename or 'the run folder'}"
     print(f"{name}: {message}", file=sys.stderr)

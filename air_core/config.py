@@ -135,7 +135,7 @@ class ModelConfig(_Section):
         0.3, "Standard deviation of the Gaussian noise on every pixel.", low=0.0, open_low=True, high=10.0
     )
     prior: str = setting("truncated_geometric", "Prior over the number of objects.")
-    p_more: float = setting(0.01, "Prior probability of one more object.", low=0.0, open_low=True, high=0.999)
+    p_more: float = setting(0.01, "Prior probability of one more object.", low=1e-4, high=0.999)
     where_mean: tuple[float, ...] = setting(
         (3.0, 0.0, 0.0), "Prior mean of z_where = (s, x, y).", low=-20.0, high=20.0, advanced=True
     )

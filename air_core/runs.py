@@ -29,6 +29,7 @@ from torch import Tensor
 
 from air_core.air import AIR
 from air_core.config import Config
+from air_core.digits import DIGITS
 
 RUN_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 SHIPPED = "multi_mnist"
@@ -123,7 +124,8 @@ class Run:
         if not path.exists():
             return False
         try:
-            with FileLock(path, timeout=0):
+            # Not at once: somebody else who only asks may hold it for a moment.
+            with FileLock(path, timeout=0.05, poll_interval=0.01):
                 return False
         except Timeout:
             return True
@@ -169,19 +171,29 @@ def source_revision() -> str:
 
 
 def create_run(name: str, config: Config) -> Run:
-    """Make the folder and config.json of a new run; raises `RunError` if the name is taken."""
+    """Make the folder and config.json of a new run; raises `RunError` if the name is taken.
+
+    A path to digits is made absolute, so that the run finds them from anywhere.
+    """
     run = Run(runs_folder() / check_name(name))
     if (run.folder / "config.json").exists():
         raise RunError(f"run {name} exists: continue it with --resume {name}, or choose another --name")
+    if config.scene.digits not in DIGITS:
+        config = config.with_settings(digits=str(Path(config.scene.digits).expanduser().resolve()))
     run.folder.mkdir(parents=True, exist_ok=True)
-    write_config(run, config)
+    versions = {"python": platform.python_version()} | {p: importlib.metadata.version(p) for p in _PACKAGES}
+    _write_description(
+        run, {"settings": config.to_dict(), "versions": versions, "revision": source_revision()}
+    )
     return run
 
 
-def write_config(run: Run, config: Config) -> None:
-    """Write config.json with the versions of what computes here."""
-    versions = {"python": platform.python_version()} | {p: importlib.metadata.version(p) for p in _PACKAGES}
-    content = {"settings": config.to_dict(), "versions": versions, "revision": source_revision()}
+def change_settings(run: Run, config: Config) -> None:
+    """Give a run other settings; what it was begun with (versions, revision) stays on record."""
+    _write_description(run, run.description() | {"settings": config.to_dict()})
+
+
+def _write_description(run: Run, content: dict) -> None:
     write_aside(
         run.folder / "config.json", lambda path: path.write_text(json.dumps(content, indent=2) + "\n")
     )

@@ -12,6 +12,7 @@ import json
 import os
 import warnings
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -20,9 +21,10 @@ import numpy as np
 from filelock import FileLock
 from PIL import Image
 from platformdirs import user_cache_path
+from tqdm import tqdm
 
 from air_core.config import ConfigError, SceneConfig
-from air_core.digits import SPLITS, Digits, load_digits, split_digits
+from air_core.digits import SPLITS, Digits, digit_files, load_digits, split_digits
 from air_core.registry import Registry
 
 RECIPE_VERSION = 1
@@ -30,6 +32,10 @@ RECIPE_VERSION = 1
 
 INK_THRESHOLD = 25
 """A pixel above this (of 255) is ink; the faint ringing of the BICUBIC filter is not."""
+
+
+MAX_DRAWS = 5_000
+"""So often a scene is drawn again before its recipe is called impossible."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +71,10 @@ class Scenes:
                 continue
             if value.ndim != 1 + n_axes or len(value) != len(images) or (n_axes == 2 and value.shape[2] != 4):
                 raise ConfigError(f"{name} of shape {value.shape} does not fit {len(images)} scenes")
-            if not np.issubdtype(value.dtype, np.number) or not np.isfinite(value).all():
-                raise ConfigError(f"{name} must hold finite numbers")
+            if n_axes == 2 and not (np.issubdtype(value.dtype, np.floating) and np.isfinite(value).all()):
+                raise ConfigError(f"{name} must hold finite floating-point numbers")
+            if n_axes < 2 and not np.issubdtype(value.dtype, np.integer):
+                raise ConfigError(f"{name} must hold whole numbers, not {value.dtype}")
         if self.counts is not None and self.counts.min() < 0:
             raise ConfigError("counts must not be negative")
 
@@ -96,7 +104,7 @@ def _ink_box(pasted: np.ndarray) -> tuple[int, int, int, int]:
 def _draw_scene(config: SceneConfig, digits: Digits, count: int, rng: np.random.Generator):
     """One scene: image (S, S) and its objects as (index, box, ink box). Redrawn on overflow."""
     side = config.canvas_side
-    while True:
+    for _ in range(MAX_DRAWS):
         canvas = np.zeros((side, side), np.int64)
         objects = []
         for index in rng.integers(len(digits.labels), size=count):
@@ -109,6 +117,7 @@ def _draw_scene(config: SceneConfig, digits: Digits, count: int, rng: np.random.
             objects.append((index, (x, y, size, size), (x + ink[0], y + ink[1], *ink[2:])))
         if canvas.max() <= 255:
             return canvas, objects
+    raise ConfigError(f"counts: {count} digits hardly ever fit on {side} x {side} pixels without overlap")
 
 
 def multi_mnist(config: SceneConfig, digits: Digits, n_scenes: int, rng: np.random.Generator) -> Scenes:
@@ -119,7 +128,7 @@ def multi_mnist(config: SceneConfig, digits: Digits, n_scenes: int, rng: np.rand
     boxes, ink_boxes = np.zeros((2, n_scenes, most, 4), np.float32)
     labels = np.full((n_scenes, most), -1, np.int64)
     indices = np.full((n_scenes, most), -1, np.int64)
-    for n, count in enumerate(counts):
+    for n, count in enumerate(tqdm(counts, desc="building scenes", unit="scene", disable=None, leave=False)):
         images[n], objects = _draw_scene(config, digits, count, rng)
         for k, (index, box, ink_box) in enumerate(objects):
             indices[n, k], labels[n, k] = index, digits.labels[index]
@@ -150,9 +159,8 @@ def _cache_path(config: SceneConfig, split: str) -> Path:
     for other in SPLITS:
         if other != split:
             recipe.pop(f"n_{other}")
-    source = Path(config.digits).expanduser()
-    if source.exists():
-        recipe["digits_state"] = [str(source.resolve()), source.stat().st_mtime_ns, source.stat().st_size]
+    for file in digit_files(config.digits):
+        recipe[str(file.resolve())] = [file.stat().st_mtime_ns, file.stat().st_size]
     digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
     return cache_folder() / f"scenes-{digest}.npz"
 
@@ -198,7 +206,15 @@ def read_scenes(path: Path) -> Scenes:
             return Scenes(**{name: archive[name] for name in names if name in archive})
     except FileNotFoundError:
         raise ConfigError(f"{path} does not exist") from None
-    except (OSError, EOFError, ValueError, AttributeError, zipfile.BadZipFile) as error:
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        TypeError,
+        NotImplementedError,
+        zlib.error,
+        zipfile.BadZipFile,
+    ) as error:
         raise ConfigError(f"{path} cannot be used: {error}") from None
 
 

@@ -27,6 +27,10 @@ CREATE TABLE IF NOT EXISTS status (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 
 
+class StoreError(ValueError):
+    """A store that cannot be read; the message names the file."""
+
+
 @dataclass(frozen=True)
 class Row:
     """One logged step: `seconds` of training so far and the named values."""
@@ -98,6 +102,8 @@ def _query(folder: Path, sql: str, arguments: tuple = ()) -> list[tuple]:
             return db.execute(sql, arguments).fetchall() if db else []
     except sqlite3.OperationalError:
         return []  # the trainer has not created its tables yet
+    except sqlite3.DatabaseError as error:
+        raise StoreError(f"{folder / FILE_NAME} is damaged ({error})") from None
 
 
 def read_metrics(folder: Path, after: int = -1) -> list[Row]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import ctypes
-import signal
 import sqlite3
 import sys
 import time
@@ -21,16 +20,17 @@ from air_core.command import Interrupted, run_command
 from air_core.config import PRESETS, ConfigError, parse_setting
 from air_core.estimators.count_enumeration import count_terms, elbo_parts
 from air_core.evaluation import blank_score, confusion_matrix
-from air_core.explain import batches, explain
-from air_core.loop import NonFinite, Record, StopRequest, every, run_steps, stop_on_signals
+from air_core.explain import Answer, batches, explain
+from air_core.loop import NonFinite, StopRequest, every, run_steps, stop_on_signals
+from air_core.records import PARTS, Record, is_look, look_record
 from air_core.runs import (
     N_STATES,
     Run,
     RunError,
+    change_settings,
     create_run,
     find_run,
     read_tensors,
-    write_config,
     write_tensors,
 )
 from air_core.scenes import Scenes, load_scenes
@@ -50,20 +50,13 @@ class Validator:
         config = self.air.config.model
         self.air.model.set_p_more(config.p_more)
         torch.manual_seed(0)  # the same noise at every look, so that looks differ by the weights
-        parts = [
-            elbo_parts(count_terms(self.air.model, self.air.guide, x)[0]) for x in batches(self.scenes.images)
-        ]
-        for name in ("elbo", "log_likelihood", "kl_pres", "kl_where", "kl_what"):
-            record[f"validation/{name}"] = torch.cat([getattr(part, name) for part in parts]).mean().item()
-        record["validation/blank"] = self.blank
-        answer, truth = explain(self.air, self.scenes.images).counts, self.scenes.counts
-        record["validation/count_accuracy"] = float((answer == truth).mean())
-        for true, row in enumerate(confusion_matrix(truth, answer, config.max_steps)):
-            for counted, cell in enumerate(row if row.sum() else ()):
-                record[f"validation/confusion_{true}_{counted}"] = int(cell)
-            if row.sum():
-                hit = row[true] if true < len(row) else 0
-                record[f"validation/recall_{true}"] = float(hit / row.sum())
+        terms = [count_terms(self.air.model, self.air.guide, x)[0] for x in batches(self.scenes.images)]
+        looks = [elbo_parts(term) for term in terms]
+        parts = {name: torch.cat([getattr(look, name) for look in looks]).mean().item() for name in PARTS}
+        answer = explain(self.air, self.scenes.images, Answer).counts
+        record |= look_record(
+            parts, self.blank, confusion_matrix(self.scenes.counts, answer, config.max_steps)
+        )
 
 
 class Recorder:
@@ -122,7 +115,7 @@ class Progress:
         self.facts |= record
         self.bar.update(step - self.bar.n if not self.bar.disable else 0)
         if self.bar.disable:
-            if "validation/elbo" in record:
+            if is_look(record):
                 print(f"step {step}: {self.text()}", flush=True)
         elif "scenes_per_second" in record:
             self.bar.set_postfix_str(self.text())
@@ -136,27 +129,32 @@ class Progress:
 
 
 def resume(run: Run, trainer: Trainer, store: StoreWriter) -> tuple[int, float]:
-    """Load the newest state that is whole; (step, seconds), or (0, 0) if there is none.
+    """Load the newest state that is whole; (step, seconds), or (0, 0) for a run without weights.
 
-    Damaged states are named in an event and on standard error, and deleted. What was logged or
-    snapshot after the state's step is dropped: it will be done again.
+    Damaged states are named in an event and on standard error. What was logged, snapshot or saved
+    after the state's step is dropped: it will be done again. Raises `RunError`, with nothing
+    touched, if there are weights but no state to go on from.
     """
-    step, seconds = 0, 0.0
-    for candidate in reversed(run.states()):
+    for step in reversed(run.states()):
         try:
-            tensors, facts = read_tensors(run.state_path(candidate))
+            tensors, facts = read_tensors(run.state_path(step))
             trainer.load_state(tensors)
-            step, seconds = candidate, facts["seconds"]
+            seconds = facts["seconds"]
             break
         except (RunError, KeyError, RuntimeError) as error:
             message = f"skipped a damaged state: {error}"
             print(message, file=sys.stderr)
-            store.event(candidate, "damaged", message)
-            run.state_path(candidate).unlink()
+            store.event(step, "damaged", message)
+    else:
+        if max(run.steps(), default=0) > 0:
+            raise RunError(
+                f"run {run.name} cannot be continued: it has weights, but no whole state to go on from"
+            )
+        step, seconds = 0, 0.0
     store.rewind(step)
-    for later in run.steps():
-        if later > step:
-            run.snapshot_path(later).unlink()
+    for path in [run.snapshot_path(k) for k in run.steps()] + [run.state_path(k) for k in run.states()]:
+        if int(path.stem.split("_")[1]) > step:
+            path.unlink()
     return step, seconds
 
 
@@ -172,9 +170,10 @@ def train(run: Run, stop_requested: StopRequest | None = None) -> int:
             try:
                 return _train_locked(run, store, stop_requested or StopRequest())
             except BaseException as error:
+                kind = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
                 with suppress(sqlite3.Error):  # a full disk must not hide what happened
-                    store.event(-1, "failed", str(error) or type(error).__name__)
-                    store.status(state="failed")
+                    store.event(-1, kind, str(error) or type(error).__name__)
+                    store.status(state=kind)
                 raise
             finally:
                 store.close()
@@ -206,7 +205,8 @@ def _train_locked(run: Run, store: StoreWriter, stop_requested: StopRequest) -> 
     store.event(start, "started" if start == 0 else "resumed", f"at step {start} of {settings.steps}")
     if start == 0:
         snapshotter(0, {})
-    reached = run_steps(trainer.step, start, settings.steps, observers, stop_requested)
+    with stop_on_signals(stop_requested):
+        reached = run_steps(trainer.step, start, settings.steps, observers, stop_requested)
     progress.bar.close()
     if reached < settings.steps:
         snapshotter.write_state(reached)
@@ -246,14 +246,16 @@ def chosen_run(options: argparse.Namespace) -> Run:
     if options.preset or options.estimator or options.name or options.set or options.seed is not None:
         raise ConfigError("--resume continues a run as it is; only --steps may be given with it")
     run = find_run(options.resume)
-    config, done = run.config(), max(run.states(), default=0)
+    config, done = run.config(), max([*run.states(), *run.steps()], default=0)
     steps = options.steps or config.train.steps
     if done >= steps:
         raise RunError(f"run {run.name} is finished at step {done}; give --steps more than that to go on")
     if steps != config.train.steps:
+        if not run.states():
+            raise RunError(f"run {run.name} cannot be continued: it has no state to go on from")
         if run.is_trained_now():
             raise RunError(f"run {run.name} is being trained by another process")
-        write_config(run, config.with_settings(steps=steps))
+        change_settings(run, config.with_settings(steps=steps))
     return run
 
 
@@ -279,11 +281,11 @@ def main(arguments: list[str] | None = None) -> None:
     pyro.enable_validation(False)
     run = chosen_run(options)
     print(f"run {run.name} in {run.folder}", flush=True)
-    with stop_on_signals() as stop_requested:
-        reached = train(run, stop_requested)
-    if stop_requested():
-        how = f"stopped at step {reached}; continue with: python -m air_core.train --resume {run.name}"
-        raise Interrupted(how, 128 + (stop_requested.signal or signal.SIGINT))
+    stop = StopRequest()
+    reached = train(run, stop)
+    if stop() and reached < run.config().train.steps:
+        how = f"stopped at step {reached}; continue with: python -m air_core.train --resume {options.resume or run.name}"
+        raise Interrupted(how, 128 + stop.signal)
     print(f"finished {run.name} at step {reached}; see it with: make app", flush=True)
 
 

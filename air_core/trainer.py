@@ -17,8 +17,10 @@ from torch import Tensor
 from air_core.air import AIR
 from air_core.config import Config, ConfigError, TrainConfig
 from air_core.estimators import ESTIMATORS
-from air_core.loop import NonFinite, Record
+from air_core.estimators.count_enumeration import count_terms, elbo_parts
+from air_core.loop import NonFinite
 from air_core.priors import annealed_p_more
+from air_core.records import Record
 
 
 def step_size(step: int, config: TrainConfig) -> float:
@@ -78,15 +80,24 @@ class Trainer:
 
         index = batch_indices(number, len(self.images), settings.batch_size, settings.seed)
         self.optimiser.zero_grad()
-        parts = self.estimator.backward(self.air.model, self.air.guide, self.images[index].float() / 255)
+        images = self.images[index].float() / 255
+        parts = self.estimator.backward(self.air.model, self.air.guide, images)
         record = {name: value.item() for name, value in parts.items()}
-        for term, value in reversed(record.items()):  # the elbo, their sum, comes last
-            if not math.isfinite(value):
-                raise NonFinite(number, term, value)
-        if settings.clip_norm:
-            torch.nn.utils.clip_grad_norm_(self.air.parameters(), settings.clip_norm * settings.batch_size)
+        if not math.isfinite(record["elbo"]):
+            raise NonFinite(number, *self._broken_term(images))
+        if settings.clip_norm:  # each group on its own: the baseline's gradient dwarfs all others
+            for group in self.optimiser.param_groups:
+                torch.nn.utils.clip_grad_norm_(group["params"], settings.clip_norm * settings.batch_size)
         self.optimiser.step()
         return record
+
+    @torch.no_grad()
+    def _broken_term(self, images: Tensor) -> tuple[str, float]:
+        """The first part of the ELBO that is not finite on these images, and its value."""
+        parts = elbo_parts(count_terms(self.air.model, self.air.guide, images)[0]).means()
+        elbo = parts.pop("elbo")
+        broken = [(name, value.item()) for name, value in parts.items() if not torch.isfinite(value)]
+        return broken[0] if broken else ("elbo", elbo.item())
 
     def _moments(self) -> dict[str, Tensor]:
         names = {id(p): name for name, p in self.air.named_parameters()}

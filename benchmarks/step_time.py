@@ -191,7 +191,7 @@ def where_the_time_goes(step: Callable[[], None], n: int = 10) -> dict[str, floa
     kinds = {
         "matrix products": ("mm", "bmm", "addmm", "baddbmm"),
         "convolutions": ("convolution",),
-        "optimiser": ("adam", "Optimizer"),
+        "optimiser": ("_fused_adam_", "Optimizer"),
     }
     with profile(activities=[ProfilerActivity.CPU]) as recorded:
         for _ in range(n):

@@ -6,14 +6,16 @@ import streamlit as st
 from air_core.figures import (
     MUTED,
     RUN_COLOURS,
-    STEP_COLOURS,
     STEP_DASHES,
     Curve,
     confusion_figure,
     curves_figure,
     smooth,
+    step_style,
 )
-from air_core.store import Row, read_events, read_metrics, read_status
+from air_core.records import LOOK, confusion_of, is_look, recall_counts
+from air_core.store import Row, read_events, read_status
+from air_core.ui import cached
 from air_core.ui.frame import GLOSSARY, chart, page
 
 run = page(
@@ -63,97 +65,93 @@ def show(figure, key: str, alt: str) -> None:
     chart(figure, key, alt)
 
 
-def curves() -> None:
-    rows = read_metrics(run.folder)
-    if not rows:
-        st.info(
-            "Nothing is logged yet. The first point appears within seconds of the start.",
-            icon=":material/hourglass:",
-        )
-        return
+def show_state(rows: list[Row], alive: bool) -> None:
+    """Where the training stands, and what to do if it does not go on."""
     status = read_status(run.folder)
-    alive = run.is_trained_now()
-    state = (
-        "running"
-        if alive
-        else "interrupted"
-        if status.get("state") == "running"
-        else status.get("state", "unknown")
-    )
-    last = rows[-1]
-    looks = [row for row in rows if "validation/elbo" in row.record]
-
+    state = status.get("state", "unknown")
+    if alive or state == "running":
+        state = "running" if alive else "interrupted"
+    last, speeds = rows[-1], [row.record["scenes_per_second"] for row in rows[-40:]]
     columns = st.columns(4)
     columns[0].metric("State", state)
     columns[1].metric(f"Step of {run.config().train.steps:,}", f"{last.step:,}")
     columns[2].metric("Time", f"{last.seconds / 60:.1f} min")
-    columns[3].metric(
-        "Speed", f"{np.median([row.record['scenes_per_second'] for row in rows[-40:]]):,.0f} scenes/s"
-    )
+    columns[3].metric("Speed", f"{np.median(speeds):,.0f} scenes/s")
     if state == "interrupted":
-        st.warning(
-            f"This training was cut. Continue it with `python -m air_core.train --resume {run.name}`",
-            icon=":material/warning:",
-        )
+        how = f"python -m air_core.train --resume {run.name}"
+        st.warning(f"This training was cut. Continue it with `{how}`", icon=":material/warning:")
+    if state == "failed":
+        reason = [text for _, _, kind, text in read_events(run.folder) if kind == "failed"][-1:]
+        st.error(f"This training broke. {''.join(reason)}", icon=":material/block:")
 
-    top_left, top_right = st.columns(2)
-    floor = looks[-1].record["validation/blank"] if looks else None
-    elbo = [series(rows, "elbo", RUN_COLOURS[0], title="training scenes", span=span)]
+
+def show_elbo(rows: list[Row], looks: list[Row]) -> None:
+    """The ELBO of training and validation scenes over that of a blank canvas."""
+    st.subheader("ELBO", help=GLOSSARY["ELBO"])
+    lines = [series(rows, "elbo", RUN_COLOURS[0], title="training scenes", span=span)]
     if looks:
-        elbo.append(series(rows, "validation/elbo", RUN_COLOURS[1], "dash", "held-out scenes"))
-    with top_left:
-        st.subheader("ELBO", help=GLOSSARY["ELBO"])
-        show(curves_figure(elbo, axis, "nats", floor=floor), "elbo", "ELBO over training")
-    with top_right:
-        st.subheader(
-            "Count accuracy", help="Share of held-out scenes whose number of digits is right, by true count."
-        )
-        counts = sorted(
-            {name for row in looks for name in row.record if name.startswith("validation/recall_")}
-        )
-        lines = [series(rows, "validation/count_accuracy", RUN_COLOURS[0], title="all")]
-        for name in counts:
-            n = int(name.rsplit("_", 1)[1])
-            colour, dash = (MUTED, "dot") if n == 0 else (STEP_COLOURS[(n - 1) % 6], STEP_DASHES[(n - 1) % 6])
-            lines.append(series(rows, name, colour, dash, f"holding {n}"))
-        show(
-            curves_figure(lines, axis, "share right", percent_axis=True),
-            "accuracy",
-            "Count accuracy over training",
-        )
+        lines.append(series(looks, LOOK + "elbo", RUN_COLOURS[1], "dash", "validation scenes"))
+    floor = looks[-1].record[LOOK + "blank"] if looks else None
+    show(curves_figure(lines, axis, "nats", floor=floor), "elbo", "ELBO over training")
 
-    bottom_left, bottom_right = st.columns(2)
-    with bottom_left:
-        st.subheader(
-            "What the latents cost",
-            help="Kullback-Leibler divergence from the prior of each latent, in nats per scene.",
-        )
-        parts = [("kl_what", "z_what", 0), ("kl_where", "z_where", 1), ("kl_pres", "z_pres", 2)]
-        lines = [
-            series(rows, name, RUN_COLOURS[k], STEP_DASHES[k], title, span)
-            for name, title, k in parts
-            if name in rows[-1].record
-        ]
-        show(curves_figure(lines, axis, "nats"), "kl", "KL divergences over training")
-    with bottom_right:
-        st.subheader(
-            "Counts, at the last look",
-            help="Held-out scenes by how many digits they hold and how many were counted.",
-        )
-        if looks:
-            record = looks[-1].record
-            cells = {
-                tuple(map(int, name.split("_")[1:])): v
-                for name, v in record.items()
-                if name.startswith("validation/confusion_")
-            }
-            table = np.zeros(np.max(list(cells), axis=0) + 1, int)
-            for (truth, counted), n in cells.items():
-                table[truth, counted] = n
-            chart(confusion_figure(table), "confusion", "Confusion matrix of counts")
+
+def show_accuracy(looks: list[Row]) -> None:
+    """Count accuracy, with one line per true count."""
+    st.subheader("Count accuracy", help="Share of validation scenes whose count is right, by true count.")
+    lines = [series(looks, LOOK + "count_accuracy", RUN_COLOURS[0], title="all")]
+    for n in recall_counts(looks[-1].record) if looks else ():
+        style = step_style(n - 1) if n else {"colour": MUTED, "dash": "dot"}
+        lines.append(series(looks, f"{LOOK}recall_{n}", style["colour"], style["dash"], f"holding {n}"))
+    figure = curves_figure(lines, axis, "share right", percent_axis=True)
+    show(figure, "accuracy", "Count accuracy over training")
+
+
+def show_latents(rows: list[Row]) -> None:
+    """What each latent costs; from validation scenes where the estimator does not tell."""
+    tip = "Kullback-Leibler divergence from the prior of each latent, in nats per scene."
+    st.subheader("What the latents cost", help=tip)
+    prefix = "" if "kl_what" in rows[-1].record else LOOK
+    lines = [
+        series(rows, f"{prefix}kl_{name}", RUN_COLOURS[k], STEP_DASHES[k], f"z_{name}", 1 if prefix else span)
+        for k, name in enumerate(("what", "where", "pres"))
+    ]
+    show(curves_figure(lines, axis, "nats"), "kl", "KL divergences over training")
+
+
+def show_confusion(looks: list[Row]) -> None:
+    """True against found counts at the last look."""
+    tip = "Validation scenes by how many digits they hold and how many were counted."
+    st.subheader("Counts, at the last look", help=tip)
+    if looks:
+        chart(confusion_figure(confusion_of(looks[-1].record)), "confusion", "Confusion matrix of counts")
+
+
+alive_before = run.is_trained_now()
+
+
+@st.fragment(run_every=2 if alive_before else 10)
+def curves() -> None:
+    """Everything that changes while a run is trained."""
+    alive = run.is_trained_now()
+    if alive != alive_before:
+        st.rerun()
+    rows = cached.metrics(run)
+    if not rows:
+        hint = "Nothing is logged yet. The first point appears within seconds of the start."
+        st.info(hint, icon=":material/hourglass:")
+        return
+    show_state(rows, alive)
+    looks = [row for row in rows if is_look(row.record)]
+    left, right = st.columns(2)
+    with left:
+        show_elbo(rows, looks)
+        show_latents(rows)
+    with right:
+        show_accuracy(looks)
+        show_confusion(looks)
     with st.expander("What happened"):
         for _, step, kind, text in read_events(run.folder):
             st.text(f"{kind}: {text}" if step < 0 else f"step {step:,} · {kind}: {text}")
 
 
-st.fragment(curves, run_every=2 if run.is_trained_now() else None)()
+curves()

@@ -48,7 +48,7 @@ mistakes = columns[3].toggle(
     "Mistakes only", key="gallery-mistakes", persist_state="session", help="Only scenes whose count is wrong."
 )
 
-found = cached.explanation(run, n)
+found = cached.answer(run, n)
 real = scenes.counts[:n]
 keep = np.ones(n, bool)
 if truth:
@@ -68,7 +68,7 @@ if not len(chosen):
 n_pages = -(-len(chosen) // PER_PAGE)
 number = columns[4].number_input(f"Page of {n_pages:,}", 1, n_pages, 1, key=f"gallery-page-{n_pages}")
 shown = chosen[(number - 1) * PER_PAGE : number * PER_PAGE]
-part = found[shown]
+part = cached.explanation(run, tuple(shown.tolist()))
 picture(
     gallery_sheet(scenes.images[shown], part.canvases, part.boxes, part.counts, real[shown]),
     "gallery",

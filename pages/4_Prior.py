@@ -20,10 +20,10 @@ with left:
 with right:
     p_more = st.slider(
         "p_more",
-        0.05,
+        0.01,
         0.9,
         0.5,
-        0.05,
+        0.01,
         key="p_more",
         persist_state="session",
         help=f"{GLOSSARY['p_more']} This run was trained with {run.config().model.p_more:g}, at which nearly every scene is blank.",

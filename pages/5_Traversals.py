@@ -84,5 +84,5 @@ picture(
 )
 used = int((codes.var(0) > 0.05).sum())
 st.caption(
-    f"The guide uses {used} of {len(base)} dimensions: those whose posterior mean varies by more than 0.05 over held-out digits. The others stay at the prior and change nothing."
+    f"The guide uses {used} of {len(base)} dimensions: those whose posterior mean varies by more than 0.05 over held-out digits. The others stay near the prior and change next to nothing."
 )

@@ -39,19 +39,28 @@ if not n_objects:
     st.stop()
 
 slots = f"{run.name}-{index}"
+answer = found.z_where[:n_objects].astype(float)
+answer[:, 0] = answer[:, 0].clip(MIN_SCALE)
+top = max(8.0, float(np.ceil(answer[:, 0].max())) + 1)
+reach = max(6.0, float(np.ceil(np.abs(answer[:, 1:]).max())) + 1)
+AXES = (
+    ("s", MIN_SCALE, top, "Scale: the box covers 1/s of the canvas. Larger s, smaller object."),
+    ("x", -reach, reach, "Larger x moves the object to the left."),
+    ("y", -reach, reach, "Larger y moves the object up."),
+)
 
 
-def slider(t: int, k: int, name: str, low: float, high: float, tip: str) -> float:
-    value = float(np.clip(found.z_where[t, k], low, high))
-    return st.slider(
-        name, low, high, value, 0.01, key=f"{slots}-{t}-{name}", persist_state="session", help=tip
-    )
+def slider(t: int, k: int) -> float:
+    """The slider of one number of the t-th object's z_where; starts where the guide saw it."""
+    name, low, high, tip = AXES[k]
+    key = f"{slots}-{t}-{name}"
+    return st.slider(name, low, high, float(answer[t, k]), 0.01, key=key, persist_state="session", help=tip)
 
 
 def back_to_guide() -> None:
     for t in range(n_objects):
-        for k, name in enumerate("sxy"):
-            st.session_state[f"{slots}-{t}-{name}"] = float(found.z_where[t, k])
+        for k, (name, *_) in enumerate(AXES):
+            st.session_state[f"{slots}-{t}-{name}"] = float(answer[t, k])
 
 
 with left:
@@ -59,18 +68,10 @@ with left:
     for t in range(n_objects):
         style = step_style(t)
         with st.container(border=True):
-            st.markdown(f":{style['colour_name']}[**{style['name'].capitalize()} object**]")
-            s = slider(
-                t,
-                0,
-                "s",
-                MIN_SCALE,
-                8.0,
-                "Scale: the box covers 1/s of the canvas. Larger s, smaller object.",
+            st.markdown(
+                f":{style['colour_name']}[**{style['name'].capitalize()} object**]", help=GLOSSARY["z_where"]
             )
-            x = slider(t, 1, "x", -6.0, 6.0, "Larger x moves the object to the left.")
-            y = slider(t, 2, "y", -6.0, 6.0, "Larger y moves the object up.")
-            z_where.append((s, x, y))
+            z_where.append([slider(t, k) for k in range(3)])
     st.button(
         "Ask the guide",
         on_click=back_to_guide,

@@ -8,6 +8,7 @@ from pyro.infer import SVI, TraceGraph_ELBO
 
 from air_core.air import AIR, svi_programs
 from air_core.config import ConfigError
+from air_core.estimators import ESTIMATORS
 from air_core.guide import GUIDES
 from air_core.networks import EMBEDDINGS
 
@@ -60,9 +61,10 @@ def test_two_models_live_in_one_process(tiny_config, images):
     assert all(torch.equal(value, before[name]) for name, value in two.state_dict().items())
 
 
-def test_stock_svi_trains(tiny_config, images):
+@pytest.mark.parametrize("loss", [TraceGraph_ELBO(), *ESTIMATORS.values()], ids=["stock", *ESTIMATORS])
+def test_stock_svi_trains(tiny_config, images, loss):
     air = AIR(tiny_config.with_settings(estimator="trace_graph"))
-    svi = SVI(*svi_programs(air), pyro.optim.Adam({"lr": 3e-3}), loss=TraceGraph_ELBO())
-    losses = [svi.step(images) for _ in range(150)]
+    svi = SVI(*svi_programs(air), pyro.optim.Adam({"lr": 3e-3}), loss=loss)
+    losses = [svi.step(images) for _ in range(100)]
     assert sum(losses[-20:]) < sum(losses[:20])
     assert sum(svi.step(images, subsample_size=2) for _ in range(3)) < 3 * losses[0]

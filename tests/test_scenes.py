@@ -139,6 +139,8 @@ def test_scenes_files_of_others(tmp_path, scenes):
         {"images": np.zeros((2, 5, 5), np.uint8), "counts": np.zeros(3, int)},
         {"images": np.zeros((2, 5, 5), np.uint8), "counts": np.array([0, -1])},
         {"images": np.zeros((2, 5, 5), np.uint8), "ink_boxes": np.full((2, 1, 4), np.nan, np.float32)},
+        {"images": np.zeros((2, 5, 5), np.uint8), "counts": np.zeros(2)},
+        {"images": np.zeros((2, 5, 5), np.uint8), "ink_boxes": np.zeros((2, 1, 4), int)},
         {"images": np.array([{}, {}])},
     ],
 )
@@ -149,3 +151,31 @@ def test_unusable_scenes_files_get_one_clear_line(tmp_path, content):
     assert "\n" not in str(error.value)
     with pytest.raises(ConfigError, match="does not exist"):
         read_scenes(tmp_path / "absent.npz")
+
+
+def test_other_kinds_of_files_get_one_clear_line_too(tmp_path, scenes):
+    np.save(tmp_path / "array.npy", scenes.images)
+    (tmp_path / "array.npy").rename(tmp_path / "array.npz")
+    np.savez_compressed(tmp_path / "flipped.npz", images=scenes.images)
+    data = bytearray((tmp_path / "flipped.npz").read_bytes())
+    data[len(data) // 2] ^= 255
+    (tmp_path / "flipped.npz").write_bytes(data)
+    for name in ("array.npz", "flipped.npz"):
+        with pytest.raises(ConfigError, match=name):
+            read_scenes(tmp_path / name)
+
+
+def test_an_impossible_recipe_is_said():
+    with pytest.raises(ConfigError, match="counts: 9 digits"):
+        build_scenes(SceneConfig(counts=(9,), n_test=1), "test")
+
+
+def test_changed_digits_change_the_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("AIR_CACHE", str(tmp_path / "cache"))
+    rng = np.random.default_rng(0)
+    for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"):
+        (tmp_path / name).write_bytes(rng.bytes(50))
+    config = SceneConfig(digits=str(tmp_path))
+    before = _cache_path(config, "test")
+    (tmp_path / "train-labels-idx1-ubyte").write_bytes(rng.bytes(51))
+    assert _cache_path(config, "test") != before

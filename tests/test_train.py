@@ -133,7 +133,7 @@ def test_a_damaged_state_is_named_and_the_one_before_is_used(uninterrupted, caps
     expected = final_weights(uninterrupted)
     state.write_bytes(state.read_bytes()[:5000])
     assert train(uninterrupted) == 12
-    assert "step" not in capsys.readouterr().err.split("state_00000012")[0]
+    assert "state_00000012.safetensors is damaged" in capsys.readouterr().err
     assert any(kind == "damaged" for _, _, kind, _ in read_events(uninterrupted.folder))
     assert all(torch.equal(value, expected[name]) for name, value in final_weights(uninterrupted).items())
 
@@ -156,6 +156,45 @@ def test_a_non_finite_loss_stops_the_run_by_name(own_runs, monkeypatch):
     assert torch.isfinite(run.load().model.decoder.layers[0].weight).all()
     assert read_status(run.folder)["state"] == "failed"
     assert any("step 6" in text for _, _, _, text in read_events(run.folder))
+
+
+def test_the_broken_term_is_named_by_every_estimator(own_runs, monkeypatch):
+    pyro.enable_validation(False)
+    run = create_run("broken", TINY.with_settings(estimator="trace_graph"))
+    step = train_module.Trainer.step
+
+    def poisoned(self, number):
+        if number == 3:
+            with torch.no_grad():
+                self.air.model.decoder.layers[0].weight.fill_(float("nan"))
+        return step(self, number)
+
+    monkeypatch.setattr(train_module.Trainer, "step", poisoned)
+    with pytest.raises(NonFinite, match="step 3: log_likelihood"):
+        train(run)
+
+
+def test_weights_without_a_state_are_never_touched(uninterrupted):
+    """As the shipped run is: its states are not in the repository."""
+    for step in uninterrupted.states():
+        uninterrupted.state_path(step).unlink()
+    before = {path.name: path.read_bytes() for path in uninterrupted.folder.glob("step_*")}
+    rows = read_metrics(uninterrupted.folder)
+    for arguments in ((), ("--steps", "20")):
+        code, _, err = finish(start("--resume", "whole", *arguments))
+        assert code == 1 and "Traceback" not in err
+    with pytest.raises(RunError, match="cannot be continued"):
+        train(uninterrupted)
+    assert {path.name: path.read_bytes() for path in uninterrupted.folder.glob("step_*")} == before
+    assert read_metrics(uninterrupted.folder) == rows
+
+
+def test_a_run_keeps_its_origin_when_it_is_prolonged(uninterrupted):
+    description = uninterrupted.description()
+    assert finish(start("--resume", "whole", "--steps", "14"))[0] == 0
+    prolonged = uninterrupted.description()
+    assert prolonged["settings"]["train"]["steps"] == 14
+    assert {**prolonged, "settings": 0} == {**description, "settings": 0}
 
 
 def test_a_full_disk_is_one_clear_line(own_runs, monkeypatch, capsys):

@@ -16,6 +16,8 @@ from dataclasses import dataclass, fields
 
 import torch
 from pyro import poutine
+from pyro.infer import ELBO
+from pyro.poutine import Trace
 from torch import Tensor
 
 
@@ -63,26 +65,32 @@ def _log_prob(site: dict) -> Tensor:
     return site["fn"].log_prob(site["value"])
 
 
+def count_traces(model: Callable, guide: Callable, images: Tensor, **kwargs) -> tuple[Trace, Trace]:
+    """Traces of the model, for every count at once, and of the guide, with every object present.
+
+    The guide's z_pres_t are 1 (B,); the model's are those of the counts n = 0..T, (T + 1, 1).
+    """
+    n_scenes = kwargs.get("subsample_size") or len(images)
+    steps = range(1, model.config.max_steps + 1)
+    every_object = {f"z_pres_{t}": images.new_ones(n_scenes) for t in steps}
+    q = poutine.trace(poutine.condition(guide, every_object)).get_trace(images, **kwargs)
+
+    count = torch.arange(model.config.max_steps + 1, device=images.device)
+    each_count = {f"z_pres_{t}": (count >= t).to(images)[:, None] for t in steps}
+    replayed = poutine.replay(poutine.condition(model, each_count), q)
+    return poutine.trace(replayed).get_trace(images, **kwargs), q
+
+
 def count_terms(
     model: Callable, guide: Callable, images: Tensor, **kwargs
-) -> tuple[CountTerms, poutine.Trace, float]:
+) -> tuple[CountTerms, Trace, float]:
     """Run guide and model once for every count at once.
 
     images (N, S, S). Returns the terms, the guide's trace (every object present) and the plate's
     scale N / B. Further arguments go to the programs.
     """
-    max_steps = model.config.max_steps
-    steps = range(1, max_steps + 1)
-
-    n_scenes = kwargs.get("subsample_size") or len(images)
-    every_object = {f"z_pres_{t}": images.new_ones(n_scenes) for t in steps}
-    q = poutine.trace(poutine.condition(guide, every_object)).get_trace(images, **kwargs)
-
-    count = torch.arange(max_steps + 1, device=images.device)
-    each_count = {f"z_pres_{t}": (count >= t).to(images)[:, None] for t in steps}  # (T + 1, 1)
-    replayed = poutine.replay(poutine.condition(model, each_count), q)
-    p = poutine.trace(replayed).get_trace(images, **kwargs)
-
+    p, q = count_traces(model, guide, images, **kwargs)
+    steps = range(1, model.config.max_steps + 1)
     one_more = [q.nodes[f"z_pres_{t}"]["fn"] for t in steps]
     log_reach = _cumulative([fn.log_prob(images.new_ones(())) for fn in one_more])
     log_stop = torch.stack([fn.log_prob(images.new_zeros(())) for fn in one_more])
@@ -114,10 +122,16 @@ def elbo_parts(terms: CountTerms) -> ElboParts:
     )
 
 
-class CountEnumeration:
+class CountEnumeration(ELBO):
     """Pyro's ELBO interface over `count_terms`."""
 
     uses_baseline = False
+
+    def __init__(self) -> None:
+        super().__init__(max_plate_nesting=1)
+
+    def _get_trace(self, model: Callable, guide: Callable, args: tuple, kwargs: dict) -> tuple[Trace, Trace]:
+        return count_traces(model, guide, *args, **kwargs)
 
     def _parts(self, model: Callable, guide: Callable, *args, **kwargs) -> tuple[ElboParts, Tensor]:
         terms, _, scale = count_terms(model, guide, *args, **kwargs)

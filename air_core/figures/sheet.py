@@ -15,7 +15,7 @@ STEP_COLOURS = ("#ff4b4b", "#21c354", "#3d8bff", "#ffa421", "#b36bff", "#00c0c0"
 STEP_COLOUR_NAMES = ("red", "green", "blue", "orange", "violet", "primary")
 STEP_DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 STEP_NAMES = ("first", "second", "third", "fourth", "fifth", "sixth")
-"""Colour, line style and name of step 1, 2, 3, ...; they repeat after the sixth."""
+"""Colour, line style and name of step 1, 2, 3, ...; colour and line repeat after the sixth."""
 
 MUTED = "#8a8f98"
 """A grey that can be read on white and on black."""
@@ -28,7 +28,7 @@ def step_style(step: int) -> dict[str, str]:
         "colour": STEP_COLOURS[k],
         "colour_name": STEP_COLOUR_NAMES[k],
         "dash": STEP_DASHES[k],
-        "name": STEP_NAMES[k],
+        "name": STEP_NAMES[step] if step < len(STEP_NAMES) else f"{step + 1}th",
     }
 
 

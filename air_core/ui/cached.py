@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from dataclasses import fields
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pyro
@@ -16,12 +17,13 @@ import streamlit as st
 import torch
 
 from air_core.air import AIR
-from air_core.config import SceneConfig
-from air_core.explain import Explanation, explain
+from air_core.config import ConfigError, SceneConfig
+from air_core.explain import Answer, Explanation, explain
 from air_core.model import Latents
 from air_core.runs import Run, RunError
 from air_core.scenes import Scenes, load_scenes
-from air_core.spatial_transformer import pixel_boxes, place
+from air_core.spatial_transformer import check_z_where, pixel_boxes, place
+from air_core.store import Row, StoreError, read_metrics
 
 PYRO_LOCK = threading.RLock()
 pyro.enable_validation(False)
@@ -43,20 +45,43 @@ def load_air(run: Run, step: int | None = None) -> AIR:
     step = run.steps()[-1] if step is None else step
     try:
         return _air(str(run.folder), step, run.snapshot_path(step).stat().st_mtime_ns)
-    except (RunError, OSError) as error:
-        st.error(f"{error}. Choose another run in the sidebar.", icon=":material/block:")
-        st.stop()
+    except (RunError, ConfigError, OSError) as error:
+        _unusable(error)
 
 
 @st.cache_resource(show_spinner="Building scenes of digits that training never saw …", max_entries=4)
-def test_scenes(config: SceneConfig) -> Scenes:
-    """The held-out test scenes of a run's recipe; read only."""
+def _test_scenes(config: SceneConfig) -> Scenes:
     return load_scenes(config, "test")
+
+
+def test_scenes(config: SceneConfig) -> Scenes:
+    """The held-out test scenes of a run's recipe; read only.
+
+    Says what is wrong and stops the page if they cannot be built.
+    """
+    try:
+        return _test_scenes(config)
+    except ConfigError as error:
+        _unusable(error)
+
+
+def metrics(run: Run) -> list[Row]:
+    """The logged steps of a run; says what is wrong and stops the page if they cannot be read."""
+    try:
+        return read_metrics(run.folder)
+    except StoreError as error:
+        _unusable(error)
+
+
+def _unusable(error: Exception) -> NoReturn:
+    st.error(f"{error}. Choose another run in the sidebar.", icon=":material/block:")
+    st.stop()
 
 
 def pick_scenes(scenes: Scenes, n: int, seed: int) -> tuple[int, ...]:
     """Indices of n scenes, fuller ones more likely: a blank canvas is soon understood."""
     weight = scenes.counts + 0.2
+    n = min(n, len(scenes))
     drawn = np.random.default_rng(seed).choice(len(scenes), n, replace=False, p=weight / weight.sum())
     return tuple(drawn.tolist())
 
@@ -64,7 +89,7 @@ def pick_scenes(scenes: Scenes, n: int, seed: int) -> tuple[int, ...]:
 @st.cache_resource(show_spinner="Explaining scenes …", max_entries=8)
 def _explanation(folder: str, step: int, modified: int, indices: tuple[int, ...] | int) -> Explanation:
     run = Run(Path(folder))
-    scenes = test_scenes(run.config().scene)
+    scenes = _test_scenes(run.config().scene)
     images = scenes.images[:indices] if isinstance(indices, int) else scenes.images[list(indices)]
     with PYRO_LOCK:
         found = explain(_air(folder, step, modified), images)
@@ -78,6 +103,20 @@ def explanation(run: Run, indices: tuple[int, ...] | int, step: int | None = Non
     step = run.steps()[-1] if step is None else step
     load_air(run, step)
     return _explanation(str(run.folder), step, run.snapshot_path(step).stat().st_mtime_ns, indices)
+
+
+@st.cache_resource(show_spinner="Counting …", max_entries=8)
+def _answer(folder: str, step: int, modified: int, n: int) -> Answer:
+    scenes = _test_scenes(Run(Path(folder)).config().scene)
+    with PYRO_LOCK:
+        return explain(_air(folder, step, modified), scenes.images[:n], Answer)
+
+
+def answer(run: Run, n: int) -> Answer:
+    """How many objects the run finds in the first n test scenes, and where; read only."""
+    load_air(run)
+    step = run.steps()[-1]
+    return _answer(str(run.folder), step, run.snapshot_path(step).stat().st_mtime_ns, n)
 
 
 def _arrays(canvases: torch.Tensor, latents: Latents, side: int) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -129,8 +168,12 @@ def paint(air: AIR, z_what: np.ndarray) -> np.ndarray:
 
 @torch.no_grad()
 def compose(air: AIR, z_what: np.ndarray, z_where: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The canvas (S, S) of objects with z_what (n, D), z_where (n, 3), and their boxes (n, 4)."""
+    """The canvas (S, S) of objects with z_what (n, D), z_where (n, 3), and their boxes (n, 4).
+
+    Raises `ValueError` naming what is wrong with a z_where.
+    """
     side = air.model.canvas_side
     where = torch.tensor(z_where, dtype=torch.float32)
+    check_z_where(where)
     windows = air.model.decoder(torch.tensor(z_what, dtype=torch.float32))
     return place(windows, where, side).sum(0).numpy(), pixel_boxes(where, side).numpy()

@@ -13,7 +13,7 @@ from air_core.runs import Run, RunError, list_runs
 GLOSSARY = {
     "z_pres": "Whether there is one more object. The guide gives its probability at every step.",
     "z_where": "Where an object is: scale s, and x, y. The box covers 1/s of the canvas; a larger s is a smaller object.",
-    "z_what": "What an object looks like: 50 numbers that the decoder turns into a picture.",
+    "z_what": "What an object looks like: numbers (50 in the shipped run) that the decoder turns into a picture.",
     "ELBO": "Evidence lower bound, in nats: how well model and guide together explain a scene. Larger is better.",
     "q(n | x)": "The guide's probability for each number of objects n in the scene x.",
     "nats above blank": "ELBO minus the score of an empty canvas: what explaining the objects has gained.",
