@@ -11,6 +11,7 @@
     air                  model and guide as one module; wrappers for stock SVI
     loop, trainer        the step loop, which knows no AIR; the step, which does
     store, runs          a run's metrics; the run folder
+    control              starting, pausing and stopping a training from outside
     explain, evaluation  what a trained AIR says about scenes, and how well
     train, evaluate      the two commands (command: what they share)
     figures/             arrays to Plotly figures

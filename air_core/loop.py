@@ -24,13 +24,14 @@ class NonFinite(ArithmeticError):
 
 
 class StopRequest:
-    """Set by a signal (or anyone) to ask for an orderly stop; tells which signal it was."""
+    """Asks for an orderly stop: set by a signal, and tells which, or by a person's request."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
+        self.by_request = False
 
     def __call__(self) -> bool:
-        return self.signal is not None
+        return self.by_request or self.signal is not None
 
 
 @contextmanager
@@ -38,7 +39,7 @@ def stop_on_signals(request: StopRequest) -> Iterator[None]:
     """Within it, Ctrl-C and `kill` ask for a stop after the current step; twice means at once."""
 
     def handle(number: int, frame) -> None:
-        if request():
+        if request.signal is not None:
             raise KeyboardInterrupt
         request.signal = number
 

@@ -4,7 +4,8 @@ One trainer writes, any number of readers follow. While a run is trained the fil
 when it ends it becomes one plain file, opened immutable, so that looking at it changes nothing.
 
 Schema: `metrics` has one row per logged step with its named values as JSON; `events` are what
-happened; `status` holds the last of single facts (heartbeat, state, step).
+happened; `status` holds the last of single facts (heartbeat, state, step); `requests` are what
+people ask of the trainer.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS metrics (step INTEGER PRIMARY KEY, seconds REAL NOT NULL, record TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS events (id INTEGER PRIMARY KEY, time REAL NOT NULL, step INTEGER NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS status (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS requests (id INTEGER PRIMARY KEY, time REAL NOT NULL, action TEXT NOT NULL);
 """
 
 
@@ -72,6 +74,13 @@ class StoreWriter:
         self._db.executemany("INSERT OR REPLACE INTO status VALUES (?, ?)", rows)
         self._db.execute("COMMIT")
 
+    def take_requests(self) -> list[str]:
+        """The actions asked for since the last call, in order."""
+        rows = self._db.execute("SELECT id, action FROM requests ORDER BY id").fetchall()
+        if rows:
+            self._db.execute("DELETE FROM requests WHERE id <= ?", (rows[-1][0],))
+        return [action for _, action in rows]
+
     def close(self) -> None:
         """Fold everything into one plain file. Readers that still hold it open delay only that."""
         try:
@@ -104,6 +113,24 @@ def _query(folder: Path, sql: str, arguments: tuple = ()) -> list[tuple]:
         return []  # the trainer has not created its tables yet
     except sqlite3.DatabaseError as error:
         raise StoreError(f"{folder / FILE_NAME} is damaged ({error})") from None
+
+
+def send_request(folder: Path, action: str) -> None:
+    """Ask the trainer of a run for an action; it looks a few times a second.
+
+    Raises `StoreError` if the run has no store, or none that can be written to.
+    """
+    try:
+        db = sqlite3.connect(
+            f"file:{quote(str((folder / FILE_NAME).resolve()))}?mode=rw", uri=True, timeout=5
+        )
+        try:
+            with db:
+                db.execute("INSERT INTO requests (time, action) VALUES (?, ?)", (time.time(), action))
+        finally:
+            db.close()
+    except sqlite3.Error as error:
+        raise StoreError(f"{folder / FILE_NAME} takes no requests ({error})") from None
 
 
 def read_metrics(folder: Path, after: int = -1) -> list[Row]:

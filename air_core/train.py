@@ -18,6 +18,7 @@ from tqdm import tqdm
 from air_core.air import AIR
 from air_core.command import Interrupted, run_command
 from air_core.config import PRESETS, ConfigError, parse_setting
+from air_core.control import Control
 from air_core.estimators.count_enumeration import count_terms, elbo_parts
 from air_core.evaluation import blank_score, confusion_matrix
 from air_core.explain import Answer, batches, explain
@@ -62,14 +63,14 @@ class Validator:
 class Recorder:
     """Writes records to the store, with seconds of training and scenes per second."""
 
-    def __init__(self, store: StoreWriter, batch_size: int, start: int, seconds: float):
-        self.store, self.batch_size = store, batch_size
+    def __init__(self, store: StoreWriter, control: Control, batch_size: int, start: int, seconds: float):
+        self.store, self.control, self.batch_size = store, control, batch_size
         self._started = time.perf_counter() - seconds
         self._last = (start, seconds)
 
     def seconds(self) -> float:
-        """Seconds of training so far, over all sessions of the run."""
-        return time.perf_counter() - self._started
+        """Seconds of training so far, over all sessions of the run, pauses left out."""
+        return time.perf_counter() - self._started - self.control.paused_seconds
 
     def __call__(self, step: int, record: Record) -> None:
         seconds = self.seconds()
@@ -191,7 +192,8 @@ def _train_locked(run: Run, store: StoreWriter, stop_requested: StopRequest) -> 
     validator = Validator(air, load_scenes(config.scene, "validation"))
     start, seconds = resume(run, trainer, store)
 
-    recorder = Recorder(store, settings.batch_size, start, seconds)
+    control = Control(store, stop_requested)
+    recorder = Recorder(store, control, settings.batch_size, start, seconds)
     snapshotter = Snapshotter(run, trainer, recorder)
     progress = Progress(start, settings.steps)
     last = {settings.steps}
@@ -200,7 +202,9 @@ def _train_locked(run: Run, store: StoreWriter, stop_requested: StopRequest) -> 
         every(settings.log_every, recorder, also=last | {0}),
         every(settings.snapshot_every, snapshotter, also=last),
         progress,
+        control,
     ]
+    store.take_requests()  # of a training that ended before it could obey
     store.status(state="running", step=start, steps=settings.steps)
     store.event(start, "started" if start == 0 else "resumed", f"at step {start} of {settings.steps}")
     if start == 0:
@@ -285,7 +289,7 @@ def main(arguments: list[str] | None = None) -> None:
     reached = train(run, stop)
     if stop() and reached < run.config().train.steps:
         how = f"stopped at step {reached}; continue with: python -m air_core.train --resume {options.resume or run.name}"
-        raise Interrupted(how, 128 + stop.signal)
+        raise Interrupted(how, 128 + stop.signal if stop.signal else 0)
     print(f"finished {run.name} at step {reached}; see it with: make app", flush=True)
 
 

@@ -40,7 +40,7 @@ number = columns[1].number_input(
     "Object",
     1,
     len(owners),
-    1,
+    min(8, len(owners)),
     key="traversal-object",
     disabled=start != "an object of a scene",
     persist_state="session",

@@ -26,7 +26,7 @@ with left:
         "Scene",
         1,
         len(busy),
-        1,
+        min(8, len(busy)),
         key="compose-scene",
         persist_state="session",
         help="Whose objects to start from.",

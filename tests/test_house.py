@@ -16,7 +16,7 @@ FLOORS = [
     {"estimators"},
     {"air"},
     {"runs", "explain", "trainer"},
-    {"evaluation", "command"},
+    {"evaluation", "command", "control"},
     {"train", "evaluate", "figures"},
     {"ui"},
 ]
