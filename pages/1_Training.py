@@ -3,6 +3,7 @@
 import numpy as np
 import streamlit as st
 
+from air_core.control import state_of
 from air_core.figures import (
     MUTED,
     RUN_COLOURS,
@@ -14,15 +15,18 @@ from air_core.figures import (
     step_style,
 )
 from air_core.records import LOOK, confusion_of, is_look, recall_counts
-from air_core.store import Row, read_events, read_status
+from air_core.store import Row, read_events
 from air_core.ui import cached
 from air_core.ui.frame import GLOSSARY, chart, page
+from air_core.ui.trainer import controls, start_form
 
 run = page(
     "Training",
     "How a run learned: its evidence lower bound splits into what it explains and what its latent "
     "variables cost, and counting appears on its own.",
+    when_empty=start_form,
 )
+start_form()
 
 left, middle, right = st.columns([2, 2, 3])
 axis = left.segmented_control(
@@ -65,12 +69,9 @@ def show(figure, key: str, alt: str) -> None:
     chart(figure, key, alt)
 
 
-def show_state(rows: list[Row], alive: bool) -> None:
+def show_state(rows: list[Row]) -> None:
     """Where the training stands, and what to do if it does not go on."""
-    status = read_status(run.folder)
-    state = status.get("state", "unknown")
-    if alive or state == "running":
-        state = "running" if alive else "interrupted"
+    state = state_of(run)
     last, speeds = rows[-1], [row.record["scenes_per_second"] for row in rows[-40:]]
     columns = st.columns(4)
     columns[0].metric("State", state)
@@ -79,7 +80,7 @@ def show_state(rows: list[Row], alive: bool) -> None:
     columns[3].metric("Speed", f"{np.median(speeds):,.0f} scenes/s")
     if state == "interrupted":
         how = f"python -m air_core.train --resume {run.name}"
-        st.warning(f"This training was cut. Continue it with `{how}`", icon=":material/warning:")
+        st.warning(f"This training was cut. Resume it here, or with `{how}`", icon=":material/warning:")
     if state == "failed":
         reason = [text for _, _, kind, text in read_events(run.folder) if kind == "failed"][-1:]
         st.error(f"This training broke. {''.join(reason)}", icon=":material/block:")
@@ -136,11 +137,12 @@ def curves() -> None:
     if alive != alive_before:
         st.rerun()
     rows = cached.metrics(run)
+    controls(run)
     if not rows:
         hint = "Nothing is logged yet. The first point appears within seconds of the start."
         st.info(hint, icon=":material/hourglass:")
         return
-    show_state(rows, alive)
+    show_state(rows)
     looks = [row for row in rows if is_look(row.record)]
     left, right = st.columns(2)
     with left:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
@@ -32,22 +33,26 @@ STYLE = """<style>
 </style>"""
 
 
-def page(title: str, sentence: str) -> Run:
-    """Set up a page and return the run chosen in the sidebar; stops the page if there is none."""
+def page(title: str, sentence: str, when_empty: Callable[[], None] = lambda: None) -> Run:
+    """Set up a page and return the run chosen in the sidebar.
+
+    If there is no run, says so, calls `when_empty` and stops the page.
+    """
     st.set_page_config(page_title=f"{title} · AIR Explorer", page_icon=str(ICON), layout="wide")
     st.html(STYLE)
     st.title(title)
     st.markdown(sentence)
-    return _pick_run()
+    return _pick_run(when_empty)
 
 
-def _pick_run() -> Run:
+def _pick_run(when_empty: Callable[[], None]) -> Run:
     runs = {run.name: run for run in list_runs()}
     if not runs:
-        st.info(
-            "There is no trained run yet. Train one: `python -m air_core.train --name my-run`",
-            icon=":material/potted_plant:",
+        hint = (
+            "There is no trained run yet. Train one: on the Training page, or with `python -m air_core.train`"
         )
+        st.info(hint, icon=":material/potted_plant:")
+        when_empty()
         st.stop()
 
     # By hand rather than by `bind` and `persist_state`, which forget a value that came with the
