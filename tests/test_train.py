@@ -106,26 +106,35 @@ def wait_for_step(run_folder, step: int) -> None:
     raise AssertionError(f"step {step} was never reached")
 
 
+LONGER = [*TINY_FLAGS, "--steps", "900", "--set", "snapshot_every=100", "--set", "validate_every=100"]
+
+
+@pytest.fixture(scope="module")
+def longer(tmp_path_factory):
+    """A longer run that nobody interrupts."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIR_CHECKPOINTS", str(tmp_path_factory.mktemp("longer")))
+        assert finish(start("--name", "whole", *LONGER))[0] == 0
+        return find_run("whole")
+
+
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 143), (signal.SIGINT, 130)]
 )
-def test_a_killed_run_resumes_bit_for_bit(own_runs, number, code):
-    flags = [*TINY_FLAGS, "--steps", "900", "--set", "snapshot_every=100", "--set", "validate_every=100"]
-    assert finish(start("--name", "whole", *flags))[0] == 0
-    process = start("--name", "cut", *flags)
-    wait_for_step(own_runs / "cut", 150)
-    assert Run(own_runs / "cut").is_trained_now()
+def test_a_killed_run_resumes_bit_for_bit(longer, own_runs, number, code):
+    process = start("--name", "cut", *LONGER)
+    run = Run(own_runs / "cut")
+    wait_for_step(run.folder, 150)
+    assert run.is_trained_now()
     refused = finish(start("--resume", "cut"))
     assert refused[0] == 1 and "being trained by another process" in refused[2]
     process.send_signal(number)
     returned, _, err = finish(process)
-    run = Run(own_runs / "cut")
     assert returned == code and "Traceback" not in err
     assert run.steps()[-1] < 900 and not run.is_trained_now()
-    if number != signal.SIGKILL:
-        assert "--resume cut" in err
+    assert number == signal.SIGKILL or "--resume cut" in err
     assert finish(start("--resume", "cut"))[0] == 0
-    assert_same_run(run, Run(own_runs / "whole"))
+    assert_same_run(run, longer)
 
 
 def test_a_damaged_state_is_named_and_the_one_before_is_used(uninterrupted, capsys):
