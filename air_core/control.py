@@ -17,13 +17,12 @@ from air_core.records import Record
 from air_core.runs import Run, list_runs
 from air_core.store import StoreWriter, read_status
 
-ACTIONS = ("pause", "continue", "stop")
 POLL_SECONDS = 0.2
 """How often a trainer looks for requests: quick for a person, nothing for the trainer."""
 
 
 class Control:
-    """The loop's observer that obeys requests. While it pauses, the loop stands still."""
+    """The loop's observer that obeys `pause`, `continue` and `stop`. In a pause the loop stands still."""
 
     def __init__(self, store: StoreWriter, stop: StopRequest):
         self.store, self.stop = store, stop

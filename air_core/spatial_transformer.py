@@ -92,11 +92,3 @@ def pixel_boxes(z_where: Tensor, canvas_side: int) -> Tensor:
     side = canvas_side / scale
     corner = (1 - shift / scale) * (canvas_side / 2) - side / 2
     return torch.cat([corner, side, side], -1)
-
-
-def z_where_of_boxes(boxes: Tensor, canvas_side: int) -> Tensor:
-    """The inverse of `pixel_boxes` for square boxes: (..., 4) -> (..., 3); w sets the scale."""
-    corner, width = boxes[..., :2], boxes[..., 2:3]
-    scale = canvas_side / width
-    shift = (1 - (corner + width / 2) * 2 / canvas_side) * scale
-    return torch.cat([scale, shift], -1)

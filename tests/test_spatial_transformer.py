@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from air_core.spatial_transformer import check_z_where, crop, pixel_boxes, place, z_where_of_boxes
+from air_core.spatial_transformer import check_z_where, crop, pixel_boxes, place
 
 SIDE, WINDOW = 50, 28
 
@@ -64,11 +64,6 @@ def test_boxes_follow_the_convention():
     box = pixel_boxes(torch.tensor([2.0, 0.5, -1.0]), SIDE)
     side, centre = SIDE / 2, ((1 - 0.5 / 2) * SIDE / 2, (1 + 1 / 2) * SIDE / 2)
     torch.testing.assert_close(box, torch.tensor([centre[0] - side / 2, centre[1] - side / 2, side, side]))
-
-
-def test_boxes_invert():
-    z_where = poses(50, torch.float64)
-    torch.testing.assert_close(z_where_of_boxes(pixel_boxes(z_where, SIDE), SIDE), z_where)
 
 
 def test_cropping_what_was_placed_gives_it_back():
