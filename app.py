@@ -69,7 +69,7 @@ picture(
 st.markdown(
     """
 At each step a recurrent **guide** looks at the scene and says whether there is *one more object*
-(`z_pres`), *where* it is (`z_where`: scale, x, y) and *what* it looks like (`z_what`, a handful of numbers).
+(`z_pres`), *where* it is (`z_where`: scale, x, y) and *what* it looks like (`z_what`, a vector of numbers).
 A **decoder** paints each object into a window, the windows are placed on a canvas and add up.
 Both are trained together to make the painting match the scene (Eslami et al., 2016).
 
