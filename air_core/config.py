@@ -244,11 +244,15 @@ class TrainConfig(_Section):
     )
     log_every: int = setting(25, "Steps between two logged points.", low=1, high=1_000_000, advanced=True)
     validate_every: int = setting(
-        500, "Steps between two looks at the validation scenes.", low=1, high=1_000_000, advanced=True
+        500,
+        "Steps between two looks at the validation scenes; each also saves what a resumed run goes on from.",
+        low=1,
+        high=1_000_000,
+        advanced=True,
     )
     snapshot_every: int = setting(
         1_000,
-        "Steps between two snapshots, from any of the last two of which a run can be resumed.",
+        "Steps between two snapshots of the weights, to look back at; the first come at 100, 200, 400, ...",
         low=1,
         high=1_000_000,
         advanced=True,
@@ -316,34 +320,3 @@ def parse_setting(text: str) -> tuple[str, Any]:
         return name, kind(value)
     except ValueError:
         raise ConfigError(f"{name}: {value!r} is not of the type it needs") from None
-
-
-PRESETS: dict[str, Config] = {
-    # Our best: exact counting, a convolutional look at the scene, and a prior that is generous at
-    # first, so that the guide does not learn to leave every canvas blank.
-    "multi_mnist": Config(train=TrainConfig(anneal_from=0.5, anneal_steps=300, snapshot_every=1_200)),
-    # The numbers of Pyro's AIR tutorial. Hours on a CPU; here to compare and to learn from.
-    "tutorial": Config(
-        model=ModelConfig(
-            window_side=20,
-            prior="bernoulli_chain",
-            p_more=0.5,
-            embedding="none",
-            predictor_sizes=(),
-            baseline_sizes=(),
-            decoder_bias=0.0,
-            z_pres_bias=0.0,
-            where_sd_start=0.7,
-        ),
-        train=TrainConfig(
-            estimator="trace_graph",
-            steps=200_000,
-            batch_size=64,
-            learning_rate=1e-4,
-            baseline_learning_rate=1e-3,
-            warmup_steps=0,
-            decay="constant",
-            snapshot_every=10_000,
-        ),
-    ),
-}

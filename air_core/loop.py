@@ -20,7 +20,7 @@ class NonFinite(ArithmeticError):
 
     def __init__(self, step: int, term: str, value: float):
         super().__init__(f"step {step}: {term} became {value}")
-        self.step, self.term = step, term
+        self.step, self.term, self.value = step, term, value
 
 
 class StopRequest:
@@ -82,6 +82,17 @@ def every(interval: int, observer: Observer, also: Iterable[int] = ()) -> Observ
 
     def observe(step: int, record: Record) -> None:
         if step % interval == 0 or step in extra:
+            observer(step, record)
+
+    return observe
+
+
+def at(steps: Iterable[int], observer: Observer) -> Observer:
+    """`observer` called only at the given steps."""
+    chosen = set(steps)
+
+    def observe(step: int, record: Record) -> None:
+        if step in chosen:
             observer(step, record)
 
     return observe

@@ -2,7 +2,9 @@
 
 Training steps log `elbo`, `log_likelihood`, `kl_pres`, `kl_where`, `kl_what` (nats per scene, as far
 as the estimator gives them) and `scenes_per_second`. Looks at the validation scenes add the same
-parts, `blank`, `count_accuracy`, `recall_<n>` and `confusion_<true>_<counted>` under `validation/`.
+parts, `blank`, `count_accuracy`, `recall_<n>`, `confusion_<true>_<counted>` and
+`z_pres_gradient_variance` under `validation/`. A training that breaks logs the value that was not
+finite as its last row.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ Record = dict[str, float]
 
 PARTS = ("elbo", "log_likelihood", "kl_pres", "kl_where", "kl_what")
 LOOK = "validation/"
+GRADIENT_VARIANCE = LOOK + "z_pres_gradient_variance"
 
 
 def look_record(parts: dict[str, float], blank: float, confusion: np.ndarray) -> Record:

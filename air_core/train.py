@@ -6,127 +6,24 @@ import argparse
 import ctypes
 import sqlite3
 import sys
-import time
 from contextlib import suppress
 from datetime import datetime
 
 import pyro
 import torch
 from filelock import Timeout
-from tqdm import tqdm
 
 from air_core.air import AIR
 from air_core.command import Interrupted, run_command
-from air_core.config import PRESETS, ConfigError, parse_setting
+from air_core.config import ConfigError, parse_setting
 from air_core.control import Control
-from air_core.estimators.count_enumeration import count_terms, elbo_parts
-from air_core.evaluation import blank_score, confusion_matrix
-from air_core.explain import Answer, batches, explain
-from air_core.loop import NonFinite, StopRequest, every, run_steps, stop_on_signals
-from air_core.records import PARTS, Record, is_look, look_record
-from air_core.runs import (
-    N_STATES,
-    Run,
-    RunError,
-    change_settings,
-    create_run,
-    find_run,
-    read_tensors,
-    write_tensors,
-)
-from air_core.scenes import Scenes, load_scenes
+from air_core.loop import NonFinite, StopRequest, at, every, run_steps, stop_on_signals
+from air_core.observers import HealthMonitor, Progress, Recorder, Snapshotter, Validator, snapshot_steps
+from air_core.presets import PRESETS
+from air_core.runs import Run, RunError, change_settings, create_run, find_run, read_tensors
+from air_core.scenes import load_scenes
 from air_core.store import StoreWriter
 from air_core.trainer import Trainer
-
-
-class Validator:
-    """Adds what the validation scenes say to a step's record, under `validation/`."""
-
-    def __init__(self, air: AIR, scenes: Scenes):
-        self.air, self.scenes = air, scenes
-        self.blank = blank_score(scenes.images, air.config.model.likelihood_sd)
-
-    @torch.no_grad()
-    def __call__(self, step: int, record: Record) -> None:
-        config = self.air.config.model
-        self.air.model.set_p_more(config.p_more)
-        torch.manual_seed(0)  # the same noise at every look, so that looks differ by the weights
-        terms = [count_terms(self.air.model, self.air.guide, x)[0] for x in batches(self.scenes.images)]
-        looks = [elbo_parts(term) for term in terms]
-        parts = {name: torch.cat([getattr(look, name) for look in looks]).mean().item() for name in PARTS}
-        answer = explain(self.air, self.scenes.images, Answer).counts
-        record |= look_record(
-            parts, self.blank, confusion_matrix(self.scenes.counts, answer, config.max_steps)
-        )
-
-
-class Recorder:
-    """Writes records to the store, with seconds of training and scenes per second."""
-
-    def __init__(self, store: StoreWriter, control: Control, batch_size: int, start: int, seconds: float):
-        self.store, self.control, self.batch_size = store, control, batch_size
-        self._started = time.perf_counter() - seconds
-        self._last = (start, seconds)
-
-    def seconds(self) -> float:
-        """Seconds of training so far, over all sessions of the run, pauses left out."""
-        return time.perf_counter() - self._started - self.control.paused_seconds
-
-    def __call__(self, step: int, record: Record) -> None:
-        seconds = self.seconds()
-        last_step, last_seconds = self._last
-        record["scenes_per_second"] = (step - last_step) * self.batch_size / max(seconds - last_seconds, 1e-9)
-        self._last = (step, seconds)
-        self.store.log(step, seconds, record)
-        self.store.status(step=step)
-
-
-class Snapshotter:
-    """Writes weights to look at and states to resume from."""
-
-    def __init__(self, run: Run, trainer: Trainer, recorder: Recorder):
-        self.run, self.trainer, self.recorder = run, trainer, recorder
-
-    def __call__(self, step: int, record: Record) -> None:
-        weights = self.trainer.air.state_dict()
-        for name, value in weights.items():
-            if not torch.isfinite(value).all():
-                raise NonFinite(step, f"weights {name}", float("nan"))
-        last = step == self.trainer.config.train.steps
-        halved = {name: value if last else value.half() for name, value in weights.items()}
-        write_tensors(self.run.snapshot_path(step), halved, {"step": step})
-        self.write_state(step)
-
-    def write_state(self, step: int) -> None:
-        """Write the state of a step and drop all but the last `N_STATES`."""
-        facts = {"step": step, "seconds": self.recorder.seconds()}
-        write_tensors(self.run.state_path(step), self.trainer.state(), facts)
-        for old in self.run.states()[:-N_STATES]:
-            self.run.state_path(old).unlink(missing_ok=True)
-
-
-class Progress:
-    """A progress bar on a terminal, a line at each look at the validation scenes elsewhere."""
-
-    def __init__(self, start: int, stop: int):
-        self.bar = tqdm(total=stop, initial=start, unit="step", disable=None, smoothing=0.05)
-        self.facts: Record = {}
-
-    def __call__(self, step: int, record: Record) -> None:
-        self.facts |= record
-        self.bar.update(step - self.bar.n if not self.bar.disable else 0)
-        if self.bar.disable:
-            if is_look(record):
-                print(f"step {step}: {self.text()}", flush=True)
-        elif "scenes_per_second" in record:
-            self.bar.set_postfix_str(self.text())
-
-    def text(self) -> str:
-        """The newest ELBO, validation accuracy and speed."""
-        parts = [f"ELBO {self.facts['elbo']:.1f}"]
-        if "validation/count_accuracy" in self.facts:
-            parts.append(f"count accuracy {self.facts['validation/count_accuracy']:.2%}")
-        return ", ".join([*parts, f"{self.facts.get('scenes_per_second', 0):.0f} scenes/s"])
 
 
 def resume(run: Run, trainer: Trainer, store: StoreWriter) -> tuple[int, float]:
@@ -195,12 +92,15 @@ def _train_locked(run: Run, store: StoreWriter, stop_requested: StopRequest) -> 
     control = Control(store, stop_requested)
     recorder = Recorder(store, control, settings.batch_size, start, seconds)
     snapshotter = Snapshotter(run, trainer, recorder)
+    monitor = HealthMonitor(run, store)
     progress = Progress(start, settings.steps)
-    last = {settings.steps}
+    last, snapshots = {settings.steps}, snapshot_steps(settings.snapshot_every, settings.steps)
     observers = [
         every(settings.validate_every, validator, also=last),
-        every(settings.log_every, recorder, also=last | {0}),
-        every(settings.snapshot_every, snapshotter, also=last),
+        every(settings.log_every, recorder, also=last),
+        every(settings.validate_every, snapshotter.save_state, also=snapshots),
+        at(snapshots, snapshotter),
+        every(settings.validate_every, monitor, also=last),
         progress,
         control,
     ]
@@ -209,11 +109,16 @@ def _train_locked(run: Run, store: StoreWriter, stop_requested: StopRequest) -> 
     store.event(start, "started" if start == 0 else "resumed", f"at step {start} of {settings.steps}")
     if start == 0:
         snapshotter(0, {})
-    with stop_on_signals(stop_requested):
-        reached = run_steps(trainer.step, start, settings.steps, observers, stop_requested)
-    progress.bar.close()
+    try:
+        with stop_on_signals(stop_requested):
+            reached = run_steps(trainer.step, start, settings.steps, observers, stop_requested)
+    except NonFinite as error:
+        monitor(error.step, recorder.broken(error))
+        raise
+    finally:
+        progress.bar.close()
     if reached < settings.steps:
-        snapshotter.write_state(reached)
+        snapshotter.save_state(reached, {})
     state = "finished" if reached == settings.steps else "interrupted"
     store.event(reached, state, f"at step {reached} of {settings.steps}")
     store.status(state=state, step=reached)

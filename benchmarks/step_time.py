@@ -24,9 +24,10 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from air_core.air import AIR
-from air_core.config import PRESETS, Config
+from air_core.config import Config
 from air_core.estimators import ESTIMATORS
 from air_core.networks import SceneLSTM
+from air_core.presets import PRESETS
 from air_core.priors import count_probabilities
 from air_core.spatial_transformer import clamp_scale, crop, place
 from air_core.train import keep_freed_memory

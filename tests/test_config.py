@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from air_core.config import PRESETS, Config, ConfigError, ModelConfig, SceneConfig, TrainConfig, parse_setting
+from air_core.config import Config, ConfigError, ModelConfig, SceneConfig, TrainConfig, parse_setting
+from air_core.presets import PRESETS
 
 SECTIONS = (SceneConfig, ModelConfig, TrainConfig)
 

@@ -10,14 +10,15 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FLOORS = [
     {"config"},
-    {"registry", "records"},
+    {"registry", "records", "presets"},
     {"spatial_transformer", "priors", "networks", "digits", "loop", "store"},
-    {"scenes", "model", "guide"},
+    {"scenes", "model", "guide", "health"},
     {"estimators"},
     {"air"},
-    {"runs", "explain", "trainer"},
+    {"runs", "explain", "gradients", "trainer"},
     {"evaluation", "command", "control"},
-    {"train", "evaluate", "figures"},
+    {"observers", "figures"},
+    {"train", "evaluate"},
     {"ui"},
 ]
 """From the ground up. A module imports from floors below its own, or from its own folder."""

@@ -12,8 +12,8 @@ import torch
 
 from air_core import train as train_module
 from air_core.command import run_command
-from air_core.config import PRESETS
 from air_core.loop import NonFinite, StopRequest
+from air_core.presets import PRESETS
 from air_core.runs import Run, RunError, create_run, find_run, read_tensors
 from air_core.store import read_events, read_metrics, read_status
 from air_core.train import train
@@ -211,7 +211,7 @@ def test_a_full_disk_is_one_clear_line(own_runs, monkeypatch, capsys):
         raise OSError(28, "No space left on device", "state_00000004.safetensors")
 
     run = create_run("full", TINY)
-    monkeypatch.setattr(train_module.Snapshotter, "write_state", no_space)
+    monkeypatch.setattr(train_module.Snapshotter, "save_state", no_space)
     assert run_command("air_core.train", lambda: train(run)) == 1
     assert (
         capsys.readouterr().err.strip()

@@ -9,11 +9,12 @@ from typing import Any
 import streamlit as st
 
 from air_core.air import AIR
-from air_core.config import PRESETS, Config, ConfigError, parse_setting
+from air_core.config import Config, ConfigError, parse_setting
 from air_core.control import launch, living_runs, state_of
 from air_core.estimators import ESTIMATORS
 from air_core.guide import GUIDES
 from air_core.networks import EMBEDDINGS
+from air_core.presets import PRESETS
 from air_core.priors import PRIORS
 from air_core.runs import Run, RunError, create_run, list_runs
 from air_core.scenes import SCENES
