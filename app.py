@@ -4,7 +4,6 @@ import numpy as np
 import streamlit as st
 
 from air_core.figures import attention_sheet, scene_sheet
-from air_core.records import is_look
 from air_core.ui import cached
 from air_core.ui.frame import GLOSSARY, need_snapshot, page, picture, reseed
 
@@ -14,11 +13,11 @@ run = page(
     "where they are or what they look like: it learns to count by explaining.",
 )
 need_snapshot(run)
-scenes = cached.test_scenes(run.config().scene)
+scenes = cached.held_out_scenes(run.config().scene)
 
-rows = cached.metrics(run)
-facts = next((row.record for row in reversed(rows) if is_look(row.record)), None)
-if facts:
+history = cached.history(run)
+if history.looks:
+    facts = history.looks[-1].record
     columns = st.columns(4)
     columns[0].metric(
         "Counts right, validation",
@@ -33,7 +32,7 @@ if facts:
     )
     columns[3].metric(
         "Training time",
-        f"{rows[-1].seconds / 60:.1f} min",
+        f"{history.last.seconds / 60:.1f} min",
         help="On the processor that trained it, start to end.",
     )
 

@@ -285,6 +285,10 @@ class Config:
         """The three sections with their names, in order."""
         return [(item.name, getattr(self, item.name)) for item in fields(self)]
 
+    def values(self) -> dict[str, Any]:
+        """Every setting by its name, in order."""
+        return {item.name: getattr(s, item.name) for _, s in self.sections() for item in fields(s)}
+
     def to_dict(self) -> dict[str, Any]:
         """A JSON-able dict {section: {field: value}}."""
         return json.loads(json.dumps(dataclasses.asdict(self)))
@@ -320,3 +324,10 @@ def parse_setting(text: str) -> tuple[str, Any]:
         return name, kind(value)
     except ValueError:
         raise ConfigError(f"{name}: {value!r} is not of the type it needs") from None
+
+
+def setting_text(value: Any) -> str:
+    """A setting's value as `parse_setting` reads it."""
+    if isinstance(value, tuple):
+        return ",".join(setting_text(item) for item in value)
+    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)

@@ -57,10 +57,13 @@ class Control:
             self.store.status(state="running")
 
 
-def state_of(run: Run) -> str:
-    """`running`, `paused`, `interrupted`, `finished`, `failed`, or `new` if it never began."""
+def state_of(run: Run, alive: bool | None = None) -> str:
+    """`running`, `paused`, `interrupted`, `finished`, `failed`, or `new` if it never began.
+
+    `alive` is whether a trainer holds its lock; looked up if not given.
+    """
     state = str(read_status(run.folder).get("state", "new"))
-    if run.is_trained_now():
+    if run.is_trained_now() if alive is None else alive:
         return "paused" if state == "paused" else "running"
     return "interrupted" if state in ("running", "paused") else state
 

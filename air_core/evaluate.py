@@ -74,7 +74,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     run = find_run(options.run)
     pyro.enable_validation(False)
-    air = run.load()
+    air = run.load(report=lambda message: print(message, file=sys.stderr))
     scenes = read_scenes(options.scenes) if options.scenes else load_scenes(run.config().scene, "test")
 
     def progress(items, total):

@@ -80,7 +80,7 @@ def blank_collapse(looks: Sequence[Row]) -> Finding | None:
     if max(gains) > BLANK_NATS:
         return None
     evidence = (
-        f"at step {looks[-1].step:,} the ELBO is only {gains[-1]:.0f} nats above that of a blank canvas."
+        f"at step {looks[-1].step:,} the ELBO is {max(gains[-1], 0):.0f} nats above that of a blank canvas."
     )
     remedy = (
         "Let the prior be generous at first (anneal_from 0.5), keep decoder_bias near −2 and z_pres_bias "
@@ -146,7 +146,7 @@ def plateau(looks: Sequence[Row]) -> Finding | None:
     """The ELBO no longer rises although many counts are wrong."""
     late = looks[-PLATEAU_LOOKS:]
     accuracy = late[-1].record[LOOK + "count_accuracy"]
-    if len(late) < PLATEAU_LOOKS or accuracy >= GOOD_ENOUGH:
+    if len(late) < PLATEAU_LOOKS or accuracy >= GOOD_ENOUGH or _is_blank(looks):
         return None
     elbos = [row.record[LOOK + "elbo"] for row in late]
     half = PLATEAU_LOOKS // 2
@@ -174,15 +174,11 @@ RULES: tuple[Callable[[Sequence[Row]], Finding | None], ...] = (
 
 
 def diagnose(rows: Sequence[Row]) -> list[Finding]:
-    """What is wrong with a training, by all rules, from its logged rows in order.
-
-    A plateau that another finding explains is not told twice.
-    """
+    """What is wrong with a training, by all rules, from its logged rows in order."""
     broken = non_finite(rows)
     if broken:
         return [broken]
     looks = [row for row in rows if row.step >= SETTLED and is_look(row.record)]
     if len(looks) < PATIENCE:
         return []
-    found = [finding for rule in RULES if (finding := rule(looks))]
-    return [finding for finding in found if finding.rule != "plateau" or len(found) == 1]
+    return [finding for rule in RULES if (finding := rule(looks))]

@@ -1,7 +1,7 @@
 """The names of logged values: what a row of a run's store holds, written and read here only.
 
-Training steps log `elbo`, `log_likelihood`, `kl_pres`, `kl_where`, `kl_what` (nats per scene, as far
-as the estimator gives them) and `scenes_per_second`. Looks at the validation scenes add the same
+Training steps log `elbo`, `log_likelihood`, `kl_pres`, `kl_where`, `kl_what`, `blank` (the score of an
+empty canvas; all nats per scene, as far as the estimator gives them) and `scenes_per_second`. Looks at the validation scenes add the same
 parts, `blank`, `count_accuracy`, `recall_<n>`, `confusion_<true>_<counted>` and
 `z_pres_gradient_variance` under `validation/`. A training that breaks logs the value that was not
 finite as its last row.

@@ -5,6 +5,7 @@
     step_00012000.safetensors    weights at a step: float32 at the last, float16 before
     state_00012000.safetensors   weights and optimiser, from which training goes on; the last two
     trainer.lock                 held by the trainer while it lives
+    hidden                       an empty file in a run that lists leave out
 
 Weights are safetensors, never pickles. Files are written aside and renamed.
 """
@@ -16,7 +17,10 @@ import json
 import os
 import platform
 import re
+import shutil
 import subprocess
+import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +39,7 @@ RUN_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 SHIPPED = "multi_mnist"
 _SNAPSHOT = re.compile(r"step_(\d{8})\.safetensors")
 _STATE = re.compile(r"state_(\d{8})\.safetensors")
+_HIDDEN = "hidden"
 _PACKAGES = ("torch", "pyro-ppl", "numpy", "pillow", "safetensors")
 N_STATES = 2
 """How many states a run keeps: should the last be damaged, the one before it still resumes."""
@@ -67,6 +72,11 @@ class Run:
     @property
     def name(self) -> str:
         return self.folder.name
+
+    @property
+    def hidden(self) -> bool:
+        """Whether it is to be left out of lists."""
+        return (self.folder / _HIDDEN).exists()
 
     def config(self) -> Config:
         """The run's settings; raises `RunError`."""
@@ -104,19 +114,26 @@ class Run:
         """The file of the resumable state at a step, whether it exists or not."""
         return self.folder / f"state_{step:08d}.safetensors"
 
-    def load(self, step: int | None = None) -> AIR:
-        """The trained AIR at a snapshot, the last by default, in `eval` mode and float32.
+    def load(self, step: int | None = None, report: Callable[[str], object] = warnings.warn) -> AIR:
+        """The trained AIR at a snapshot in `eval` mode and float32; by default the last whole one.
 
-        Raises `RunError` if there is no such snapshot, or if it is damaged or of another network.
+        Then `report` is told of damaged ones that were skipped. Raises `RunError` if there is no
+        such snapshot, or if it, or every one, is damaged or of another network.
         """
-        steps = self.steps()
-        if not steps or (step is not None and step not in steps):
+        steps = self.steps() if step is None else [k for k in self.steps() if k == step]
+        if not steps:
             raise RunError(f"run {self.name} has no snapshot" + ("" if step is None else f" at step {step}"))
-        air = AIR(self.config())
-        path = self.snapshot_path(steps[-1] if step is None else step)
-        tensors, _ = read_tensors(path)
-        load_weights(air, tensors, path)
-        return air.eval()
+        for k in reversed(steps):
+            air, path = AIR(self.config()), self.snapshot_path(k)
+            try:
+                tensors, _ = read_tensors(path)
+                load_weights(air, tensors, path)
+                return air.eval()
+            except RunError as error:
+                if k == steps[0]:
+                    raise
+                report(f"{error}; using the snapshot before it")
+        raise AssertionError("unreachable")
 
     def is_trained_now(self) -> bool:
         """Whether a living trainer holds the run's lock."""
@@ -145,14 +162,45 @@ def find_run(name_or_path: str) -> Run:
     raise RunError(f"there is no run {name_or_path!r} (known: {known})")
 
 
-def list_runs() -> list[Run]:
-    """Every run in the folder of runs, the shipped one first, then the newest first."""
+def list_runs(hidden: bool = True) -> list[Run]:
+    """Every run in the folder of runs, the shipped one first, then the newest first.
+
+    Without `hidden`, those that were hidden are left out.
+    """
     runs = [
         Run(path.parent)
         for path in runs_folder().glob("*/config.json")
         if RUN_NAME.fullmatch(path.parent.name)
     ]
-    return sorted(runs, key=lambda run: (run.name != SHIPPED, -run.folder.stat().st_mtime, run.name))
+    shown = [run for run in runs if hidden or not run.hidden]
+    return sorted(shown, key=lambda run: (run.name != SHIPPED, -_begun(run), run.name))
+
+
+def _begun(run: Run) -> float:
+    try:
+        return (run.folder / "config.json").stat().st_mtime
+    except OSError:
+        return 0.0  # deleted by somebody just now
+
+
+def hide_run(run: Run, hidden: bool = True) -> None:
+    """Leave a run out of lists, or take it in again. Nothing else of it changes."""
+    if hidden:
+        (run.folder / _HIDDEN).touch()
+    else:
+        (run.folder / _HIDDEN).unlink(missing_ok=True)
+
+
+def delete_run(run: Run) -> None:
+    """Delete a run's folder for good; raises `RunError` if it is being trained, or shipped."""
+    if run.name == SHIPPED:
+        raise RunError(f"run {run.name} is part of the app; hide it instead")
+    if run.is_trained_now():
+        raise RunError(f"run {run.name} is being trained; stop it first")
+    # Gone from every list at once, whatever happens while its files are removed.
+    aside = run.folder.with_name(f".{run.name}.deleted-{os.getpid()}-{time.time_ns()}")
+    run.folder.rename(aside)
+    shutil.rmtree(aside)
 
 
 def source_revision() -> str:

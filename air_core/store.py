@@ -139,6 +139,16 @@ def read_metrics(folder: Path, after: int = -1) -> list[Row]:
     return [Row(step, seconds, json.loads(record)) for step, seconds, record in rows]
 
 
+def log_identity(folder: Path) -> tuple:
+    """What changes when rows that were read before may no longer hold: another file, or a training
+    that was resumed and takes back what it had logged after the state it goes on from."""
+    path = folder / FILE_NAME
+    if not path.exists():
+        return ()
+    resumed = _query(folder, "SELECT COUNT(*) FROM events WHERE kind = 'resumed'")
+    return (path.stat().st_ino, *resumed)
+
+
 def read_events(folder: Path) -> list[tuple[float, int, str, str]]:
     """(unix time, step, kind, text) of every event, in order."""
     return _query(folder, "SELECT time, step, kind, text FROM events ORDER BY id")

@@ -1,24 +1,21 @@
-"""Training: curves of any run, finished or running."""
+"""Training: start it, watch it, steer it, rewind it."""
 
-import numpy as np
 import streamlit as st
 
-from air_core.control import state_of
-from air_core.figures import (
-    MUTED,
-    RUN_COLOURS,
-    STEP_DASHES,
-    Curve,
-    confusion_figure,
-    curves_figure,
-    smooth,
-    step_style,
-)
-from air_core.records import LOOK, confusion_of, is_look, recall_counts
-from air_core.store import Row, read_events
-from air_core.ui import cached
-from air_core.ui.frame import GLOSSARY, chart, page
-from air_core.ui.trainer import controls, start_form
+from air_core.figures import Axes, confusion_figure, picture_sheet, scene_sheet
+from air_core.health import diagnose
+from air_core.records import confusion_of
+from air_core.runs import Run
+from air_core.store import read_events
+from air_core.ui import cached, live
+from air_core.ui.curves import show_curves
+from air_core.ui.frame import GLOSSARY, page
+from air_core.ui.manage import manage
+from air_core.ui.rewind import moment_of, pick_moment
+from air_core.ui.trainer import controls, show_state, start_form
+
+POLL_SECONDS = 0.6  # a new point is to be on screen within a second
+N_SCENES, N_DREAMS, P_MORE = 12, 6, 0.5
 
 run = page(
     "Training",
@@ -27,133 +24,115 @@ run = page(
     when_empty=start_form,
 )
 start_form()
-
-left, middle, right = st.columns([2, 2, 3])
-axis = left.segmented_control(
-    "Horizontal axis",
-    ["steps", "epochs", "seconds"],
-    default="steps",
-    required=True,
-    key="axis",
-    persist_state="session",
-)
-logarithmic = middle.toggle(
-    "Logarithmic", key="logarithmic", persist_state="session", help="Early steps get more room."
-)
-span = right.slider(
-    "Smoothing",
-    1,
-    50,
-    5,
-    key="smoothing",
-    persist_state="session",
-    help="Trailing mean over so many logged points.",
-)
+manage(run)
 
 
-def series(
-    rows: list[Row], name: str, colour: str, dash: str = "solid", title: str = "", span: int = 1
-) -> Curve:
-    """The curve of one logged value over the chosen axis."""
+def axes_controls(run: Run) -> Axes:
+    """How the curves are drawn, from the controls above them."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        keep = {"persist_state": "session"}
+        unit = st.segmented_control(
+            "Horizontal axis",
+            ["steps", "epochs", "seconds"],
+            default="steps",
+            required=True,
+            key="axis",
+            **keep,
+        )
+        span = st.slider(
+            "Smoothing",
+            1,
+            50,
+            5,
+            key="smoothing",
+            help="Trailing mean over so many logged points.",
+            width=220,
+            **keep,
+        )
+        log_x = st.toggle("Logarithmic", key="logarithmic", help="Early steps get more room.", **keep)
+        above = st.toggle("Nats above blank", key="above-blank", help=GLOSSARY["nats above blank"], **keep)
     config = run.config()
-    points = [row for row in rows if name in row.record]
-    x = np.array([row.seconds if axis == "seconds" else row.step for row in points], float)
-    if axis == "epochs":
-        x *= config.train.batch_size / config.scene.n_train
-    return Curve(title or name, x, smooth(np.array([row.record[name] for row in points]), span), colour, dash)
+    return Axes(
+        unit=unit,
+        log_x=log_x,
+        span=span,
+        above_blank=above,
+        steps_per_epoch=config.scene.n_train / config.train.batch_size,
+        mark=moment_of(run) if run.steps() and moment_of(run) != run.steps()[-1] else None,
+    )
 
 
-def show(figure, key: str, alt: str) -> None:
-    if logarithmic:
-        figure.update_xaxes(type="log")
-    chart(figure, key, alt)
-
-
-def show_state(rows: list[Row]) -> None:
-    """Where the training stands, and what to do if it does not go on."""
-    state = state_of(run)
-    last, speeds = rows[-1], [row.record["scenes_per_second"] for row in rows[-40:]]
-    columns = st.columns(4)
-    columns[0].metric("State", state)
-    columns[1].metric(f"Step of {run.config().train.steps:,}", f"{last.step:,}")
-    columns[2].metric("Time", f"{last.seconds / 60:.1f} min")
-    columns[3].metric("Speed", f"{np.median(speeds):,.0f} scenes/s")
-    if state == "interrupted":
-        how = f"python -m air_core.train --resume {run.name}"
-        st.warning(f"This training was cut. Resume it here, or with `{how}`", icon=":material/warning:")
-    if state == "failed":
-        reason = [text for _, _, kind, text in read_events(run.folder) if kind == "failed"][-1:]
-        st.error(f"This training broke. {''.join(reason)}", icon=":material/block:")
-
-
-def show_elbo(rows: list[Row], looks: list[Row]) -> None:
-    """The ELBO of training and validation scenes over that of a blank canvas."""
-    st.subheader("ELBO", help=GLOSSARY["ELBO"])
-    lines = [series(rows, "elbo", RUN_COLOURS[0], title="training scenes", span=span)]
-    if looks:
-        lines.append(series(looks, LOOK + "elbo", RUN_COLOURS[1], "dash", "validation scenes"))
-    floor = looks[-1].record[LOOK + "blank"] if looks else None
-    show(curves_figure(lines, axis, "nats", floor=floor), "elbo", "ELBO over training")
-
-
-def show_accuracy(looks: list[Row]) -> None:
-    """Count accuracy, with one line per true count."""
-    st.subheader("Count accuracy", help="Share of validation scenes whose count is right, by true count.")
-    lines = [series(looks, LOOK + "count_accuracy", RUN_COLOURS[0], title="all")]
-    for n in recall_counts(looks[-1].record) if looks else ():
-        style = step_style(n - 1) if n else {"colour": MUTED, "dash": "dot"}
-        lines.append(series(looks, f"{LOOK}recall_{n}", style["colour"], style["dash"], f"holding {n}"))
-    figure = curves_figure(lines, axis, "share right", percent_axis=True)
-    show(figure, "accuracy", "Count accuracy over training")
-
-
-def show_latents(rows: list[Row]) -> None:
-    """What each latent costs; from validation scenes where the estimator does not tell."""
-    tip = "Kullback-Leibler divergence from the prior of each latent, in nats per scene."
-    st.subheader("What the latents cost", help=tip)
-    prefix = "" if "kl_what" in rows[-1].record else LOOK
-    lines = [
-        series(rows, f"{prefix}kl_{name}", RUN_COLOURS[k], STEP_DASHES[k], f"z_{name}", 1 if prefix else span)
-        for k, name in enumerate(("what", "where", "pres"))
-    ]
-    show(curves_figure(lines, axis, "nats"), "kl", "KL divergences over training")
-
-
-def show_confusion(looks: list[Row]) -> None:
-    """True against found counts at the last look."""
-    tip = "Validation scenes by how many digits they hold and how many were counted."
-    st.subheader("Counts, at the last look", help=tip)
-    if looks:
-        chart(confusion_figure(confusion_of(looks[-1].record)), "confusion", "Confusion matrix of counts")
-
-
-alive_before = run.is_trained_now()
-
-
-@st.fragment(run_every=2 if alive_before else 10)
-def curves() -> None:
-    """Everything that changes while a run is trained."""
-    alive = run.is_trained_now()
-    if alive != alive_before:
+@st.fragment(run_every=POLL_SECONDS if run.is_trained_now() else 5)
+def watch(run: Run, axes: Axes, alive_before: bool, steps_before: list[int]) -> None:
+    """Everything that changes while a run is trained; the whole page anew when a snapshot came."""
+    alive, history = run.is_trained_now(), cached.history(run)
+    if alive != alive_before or run.steps() != steps_before:
         st.rerun()
-    rows = cached.metrics(run)
-    controls(run)
-    if not rows:
+    controls(run, alive)
+    show_state(run, history, alive)
+    for finding in diagnose(history.telling_rows()):
+        st.warning(f"**{finding.title}.** {finding.evidence} {finding.remedy}", icon=":material/healing:")
+    if history.last:
+        show_curves(run, history, axes)
+    else:
         hint = "Nothing is logged yet. The first point appears within seconds of the start."
         st.info(hint, icon=":material/hourglass:")
-        return
-    show_state(rows)
-    looks = [row for row in rows if is_look(row.record)]
-    left, right = st.columns(2)
-    with left:
-        show_elbo(rows, looks)
-        show_latents(rows)
-    with right:
-        show_accuracy(looks)
-        show_confusion(looks)
-    with st.expander("What happened"):
-        for _, step, kind, text in read_events(run.folder):
-            st.text(f"{kind}: {text}" if step < 0 else f"step {step:,} · {kind}: {text}")
 
 
-curves()
+def pictures(run: Run, step: int) -> list[live.Panel]:
+    """The same validation scenes, counts and dreams, as the network of a snapshot has them."""
+    scenes = cached.held_out_scenes(run.config().scene, "validation")
+    shown = cached.pick_scenes(scenes, N_SCENES, seed=0)
+    found = cached.explanation(run, shown, step, "validation")
+    sheet = scene_sheet(scenes.images[list(shown)], found.canvases, found.boxes, found.counts, columns=4)
+    panels = [
+        live.Panel(
+            "scenes",
+            sheet,
+            "Twelve validation scenes with the guide's boxes, each above what was painted back",
+            title="Twelve scenes, always the same",
+            help="Validation scenes with the guide's boxes, each above what AIR paints back.",
+            fit=True,
+        )
+    ]
+    look = next((row for row in reversed(cached.history(run).looks) if row.step <= step), None)
+    if look:
+        panels.append(
+            live.Panel(
+                "confusion",
+                confusion_figure(confusion_of(look.record)),
+                "Confusion matrix of counts",
+                title="Counts",
+                help=f"All validation scenes by how many digits they hold and how many were counted, at step {look.step:,}.",
+                height=230,
+            )
+        )
+    air = cached.load_air(run, step)
+    canvases, boxes = cached.sample_prior(air, N_DREAMS * 2, P_MORE, seed=0)
+    panels.append(
+        live.Panel(
+            "dreams",
+            picture_sheet(canvases, N_DREAMS, boxes),
+            "Scenes drawn from the prior",
+            title="What it dreams",
+            help=f"Scenes drawn from the prior with p_more = {P_MORE}, always with the same noise.",
+            fit=True,
+        )
+    )
+    return panels
+
+
+axes = axes_controls(run)
+left, right = st.columns([3, 2], gap="large")
+with left:
+    watch(run, axes, run.is_trained_now(), run.steps())
+with right:
+    if run.steps():
+        step = pick_moment(run)
+        live.show(pictures(run, step), "moment-pictures")
+    else:
+        st.caption("Pictures appear with the first snapshot.")
+
+with st.expander("What happened", icon=":material/history:"):
+    for _, at, kind, text in read_events(run.folder):
+        st.text(f"{kind}: {text}" if at < 0 else f"step {at:,} · {kind}: {text}")

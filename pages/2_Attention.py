@@ -4,20 +4,21 @@ import streamlit as st
 
 from air_core.figures import attention_sheet, count_bars
 from air_core.ui import cached
-from air_core.ui.frame import GLOSSARY, chart, need_snapshot, page, pick_snapshot, picture, reseed
+from air_core.ui.frame import GLOSSARY, chart, need_snapshot, page, picture, reseed
+from air_core.ui.rewind import pick_moment
 
 run = page(
     "Attention",
     "Each row is one scene: the guide looks at a crop, paints what it saw, and asks whether there is one more.",
 )
 need_snapshot(run)
-scenes = cached.test_scenes(run.config().scene)
+scenes = cached.held_out_scenes(run.config().scene)
 
 left, right = st.columns([1, 3], vertical_alignment="bottom")
 with left:
     seed = reseed("Other scenes", "attention-scenes")
 with right:
-    step = pick_snapshot(run)
+    step = pick_moment(run)
 shown = cached.pick_scenes(scenes, 5, seed + 1000)
 found = cached.explanation(run, shown, step)
 images = scenes[list(shown)].images

@@ -14,7 +14,7 @@ run = page(
     "Scenes that training never saw, each beside AIR's own painting of it. Look for its mistakes: they are the interesting ones.",
 )
 need_snapshot(run)
-scenes = cached.test_scenes(run.config().scene)
+scenes = cached.held_out_scenes(run.config().scene)
 max_steps = run.config().model.max_steps
 
 columns = st.columns([2, 2, 2, 2, 1.4])

@@ -15,7 +15,7 @@ run = page(
 )
 need_snapshot(run)
 air = cached.load_air(run)
-scenes = cached.test_scenes(run.config().scene)
+scenes = cached.held_out_scenes(run.config().scene)
 found = cached.explanation(run, min(N_REFERENCE, len(scenes)))
 
 present = np.arange(found.z_what.shape[1]) < found.counts[:, None]

@@ -17,7 +17,7 @@ run = page(
 need_snapshot(run)
 config = run.config()
 air = cached.load_air(run)
-scenes = cached.test_scenes(config.scene)
+scenes = cached.held_out_scenes(config.scene)
 
 busy = np.flatnonzero(scenes.counts == scenes.counts[:1000].max())[:200]
 left, right = st.columns([1, 2.6])

@@ -12,7 +12,7 @@ FLOORS = [
     {"config"},
     {"registry", "records", "presets"},
     {"spatial_transformer", "priors", "networks", "digits", "loop", "store"},
-    {"scenes", "model", "guide", "health"},
+    {"scenes", "model", "guide", "health", "history"},
     {"estimators"},
     {"air"},
     {"runs", "explain", "gradients", "trainer"},

@@ -41,7 +41,7 @@ class CountTerms:
 class ElboParts:
     """The ELBO of scenes and its parts in nats, all (B,).
 
-    elbo = log_likelihood - kl_pres - kl_where - kl_what.
+    elbo = log_likelihood - kl_pres - kl_where - kl_what; `blank` is the score of an empty canvas.
     """
 
     elbo: Tensor
@@ -49,6 +49,7 @@ class ElboParts:
     kl_pres: Tensor
     kl_where: Tensor
     kl_what: Tensor
+    blank: Tensor
 
     def means(self) -> dict[str, Tensor]:
         """Each part's mean over the scenes, detached."""
@@ -117,9 +118,8 @@ def elbo_parts(terms: CountTerms) -> ElboParts:
     kl_pres = (q_count * (terms.log_q_count - terms.log_p_count)).sum(0)
     kl_where = (q_count * terms.log_ratio_where).sum(0)
     kl_what = (q_count * terms.log_ratio_what).sum(0)
-    return ElboParts(
-        log_likelihood - kl_pres - kl_where - kl_what, log_likelihood, kl_pres, kl_where, kl_what
-    )
+    elbo = log_likelihood - kl_pres - kl_where - kl_what
+    return ElboParts(elbo, log_likelihood, kl_pres, kl_where, kl_what, blank=terms.log_likelihood[0])
 
 
 class CountEnumeration(ELBO):

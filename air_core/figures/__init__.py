@@ -1,10 +1,12 @@
 """Arrays to Plotly figures. Knows no network and no Streamlit.
 
 `sheet` has the step colours and the tiled sheets that all pictures are made of, `pictures` what
-AIR sees and paints, `charts` counts and curves.
+AIR sees and paints, `charts` counts, `curves` and `training` what happens over
+a training.
 """
 
-from air_core.figures.charts import RUN_COLOURS, Curve, confusion_figure, count_bars, curves_figure, smooth
+from air_core.figures.charts import RUN_COLOURS, confusion_figure, count_bars
+from air_core.figures.curves import Curve, curves_figure, decimate, smooth
 from air_core.figures.pictures import (
     PICTURE_CONFIG,
     attention_sheet,
@@ -25,28 +27,47 @@ from air_core.figures.sheet import (
     signed_colours,
     step_style,
 )
+from air_core.figures.training import (
+    COMPARED,
+    Axes,
+    accuracy_figure,
+    compare_figure,
+    elbo_figure,
+    gradient_figure,
+    latents_figure,
+    speed_figure,
+)
 
 __all__ = [
+    "COMPARED",
     "MUTED",
     "PICTURE_CONFIG",
     "RUN_COLOURS",
     "STEP_COLOURS",
     "STEP_DASHES",
+    "Axes",
     "Curve",
     "Sheet",
+    "accuracy_figure",
     "attention_sheet",
     "canvas_sheet",
+    "compare_figure",
     "confusion_figure",
     "count_bars",
     "curves_figure",
+    "decimate",
     "difference_sheet",
+    "elbo_figure",
     "gallery_sheet",
+    "gradient_figure",
+    "latents_figure",
     "percent",
     "picture_sheet",
     "png_uri",
     "scene_sheet",
     "signed_colours",
     "smooth",
+    "speed_figure",
     "step_style",
     "traversal_sheet",
 ]

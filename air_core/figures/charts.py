@@ -1,9 +1,6 @@
-"""Charts: counts, confusion, curves over training."""
+"""Charts: counts and their confusion."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
@@ -61,67 +58,8 @@ def confusion_figure(confusion: np.ndarray) -> go.Figure:
     axis = {"type": "category", "fixedrange": True, "showgrid": False}
     figure.update_layout(
         height=260,
-        margin={"l": 0, "r": 0, "t": 8, "b": 0},
+        margin={"l": 48, "r": 0, "t": 8, "b": 40},
         xaxis=axis | {"title": "counted"},
         yaxis=axis | {"title": "holds", "autorange": "reversed"},
-    )
-    return figure
-
-
-@dataclass(frozen=True)
-class Curve:
-    """One line of a chart: its name, points (N,) and (N,), colour and dash."""
-
-    name: str
-    x: np.ndarray
-    y: np.ndarray
-    colour: str
-    dash: str = "solid"
-
-
-def smooth(values: np.ndarray, span: int) -> np.ndarray:
-    """Trailing mean of `values` (N,) over up to `span` points; the first ones over fewer."""
-    if span <= 1 or len(values) == 0:
-        return values
-    total = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
-    end = np.arange(1, len(values) + 1)
-    start = np.maximum(end - span, 0)
-    return (total[end] - total[start]) / (end - start)
-
-
-def curves_figure(
-    curves: Sequence[Curve],
-    x_title: str,
-    y_title: str,
-    percent_axis: bool = False,
-    floor: float | None = None,
-) -> go.Figure:
-    """Lines over training; `floor` draws the score of a blank canvas as a dotted line."""
-    figure = go.Figure()
-    form = ".2%" if percent_axis else ",.1f"
-    for curve in curves:
-        figure.add_scatter(
-            x=curve.x,
-            y=curve.y,
-            name=curve.name,
-            mode="lines",
-            line={"color": curve.colour, "dash": curve.dash, "width": 2},
-            hovertemplate=f"%{{y:{form}}}",
-        )
-    if floor is not None:
-        figure.add_hline(
-            y=floor,
-            line={"color": MUTED, "dash": "dot", "width": 1},
-            annotation_text="blank canvas",
-            annotation_font_color=MUTED,
-        )
-    figure.update_layout(
-        height=340,
-        margin={"l": 0, "r": 0, "t": 24, "b": 0},
-        hovermode="x unified",
-        xaxis_title=x_title,
-        yaxis_title=y_title,
-        yaxis_tickformat=".0%" if percent_axis else None,
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
     )
     return figure

@@ -19,17 +19,18 @@ import torch
 from air_core.air import AIR
 from air_core.config import ConfigError, SceneConfig
 from air_core.explain import Answer, Explanation, explain
+from air_core.history import History
 from air_core.model import Latents
 from air_core.runs import Run, RunError
 from air_core.scenes import Scenes, load_scenes
 from air_core.spatial_transformer import check_z_where, pixel_boxes, place
-from air_core.store import Row, StoreError, read_metrics
+from air_core.store import StoreError
 
 PYRO_LOCK = threading.RLock()
 pyro.enable_validation(False)
 
 
-@st.cache_resource(show_spinner="Loading the network …", max_entries=8)
+@st.cache_resource(show_spinner="Loading the network …", max_entries=16)
 def _air(folder: str, step: int, modified: int) -> AIR:
     air = Run(Path(folder)).load(step)
     for parameter in air.parameters():
@@ -37,43 +38,61 @@ def _air(folder: str, step: int, modified: int) -> AIR:
     return air
 
 
-def load_air(run: Run, step: int | None = None) -> AIR:
-    """The AIR of a run at a snapshot (the last by default); read only.
+def whole_step(run: Run, step: int | None = None) -> tuple[int, list[str]]:
+    """The snapshot to show for `step` (the last by default): itself, or the last whole one before it.
 
-    Says what is wrong and stops the page if it cannot be loaded.
+    Also a message about each damaged one that was skipped. If none is whole, says so and stops the
+    page.
     """
-    step = run.steps()[-1] if step is None else step
-    try:
-        return _air(str(run.folder), step, run.snapshot_path(step).stat().st_mtime_ns)
-    except (RunError, ConfigError, OSError) as error:
-        _unusable(error)
+    damaged = []
+    for k in reversed([k for k in run.steps() if step is None or k <= step]):
+        try:
+            _air(*_key(run, k))
+            return k, damaged
+        except (RunError, ConfigError, OSError) as error:
+            damaged.append(str(error))
+    _unusable(damaged[0])
 
 
-@st.cache_resource(show_spinner="Building scenes of digits that training never saw …", max_entries=4)
-def _test_scenes(config: SceneConfig) -> Scenes:
-    return load_scenes(config, "test")
+def _key(run: Run, step: int) -> tuple[str, int, int]:
+    return str(run.folder), step, run.snapshot_path(step).stat().st_mtime_ns
 
 
-def test_scenes(config: SceneConfig) -> Scenes:
-    """The held-out test scenes of a run's recipe; read only.
+def load_air(run: Run, step: int | None = None) -> AIR:
+    """The AIR of a run at a snapshot (the last whole one by default); read only."""
+    return _air(*_key(run, whole_step(run, step)[0]))
+
+
+@st.cache_resource(show_spinner="Building scenes of digits that training never saw …", max_entries=6)
+def _scenes(config: SceneConfig, split: str) -> Scenes:
+    return load_scenes(config, split)
+
+
+def held_out_scenes(config: SceneConfig, split: str = "test") -> Scenes:
+    """The held-out scenes of a run's recipe, of the `test` or the `validation` split; read only.
 
     Says what is wrong and stops the page if they cannot be built.
     """
     try:
-        return _test_scenes(config)
+        return _scenes(config, split)
     except ConfigError as error:
         _unusable(error)
 
 
-def metrics(run: Run) -> list[Row]:
-    """The logged steps of a run; says what is wrong and stops the page if they cannot be read."""
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _history(folder: str) -> History:
+    return History(Path(folder))
+
+
+def history(run: Run) -> History:
+    """What a run has logged until now; says what is wrong and stops the page if it cannot be read."""
     try:
-        return read_metrics(run.folder)
+        return _history(str(run.folder)).refresh()
     except StoreError as error:
         _unusable(error)
 
 
-def _unusable(error: Exception) -> NoReturn:
+def _unusable(error: Exception | str) -> NoReturn:
     st.error(f"{error}. Choose another run in the sidebar.", icon=":material/block:")
     st.stop()
 
@@ -86,10 +105,11 @@ def pick_scenes(scenes: Scenes, n: int, seed: int) -> tuple[int, ...]:
     return tuple(drawn.tolist())
 
 
-@st.cache_resource(show_spinner="Explaining scenes …", max_entries=8)
-def _explanation(folder: str, step: int, modified: int, indices: tuple[int, ...] | int) -> Explanation:
-    run = Run(Path(folder))
-    scenes = _test_scenes(run.config().scene)
+@st.cache_resource(show_spinner="Explaining scenes …", max_entries=64)
+def _explanation(
+    folder: str, step: int, modified: int, indices: tuple[int, ...] | int, split: str
+) -> Explanation:
+    scenes = _scenes(Run(Path(folder)).config().scene, split)
     images = scenes.images[:indices] if isinstance(indices, int) else scenes.images[list(indices)]
     with PYRO_LOCK:
         found = explain(_air(folder, step, modified), images)
@@ -98,25 +118,23 @@ def _explanation(folder: str, step: int, modified: int, indices: tuple[int, ...]
     return found
 
 
-def explanation(run: Run, indices: tuple[int, ...] | int, step: int | None = None) -> Explanation:
-    """What a run says about test scenes: those at `indices`, or the first so many; read only."""
-    step = run.steps()[-1] if step is None else step
-    load_air(run, step)
-    return _explanation(str(run.folder), step, run.snapshot_path(step).stat().st_mtime_ns, indices)
+def explanation(
+    run: Run, indices: tuple[int, ...] | int, step: int | None = None, split: str = "test"
+) -> Explanation:
+    """What a run says about held-out scenes: those at `indices`, or the first so many; read only."""
+    return _explanation(*_key(run, whole_step(run, step)[0]), indices, split)
 
 
 @st.cache_resource(show_spinner="Counting …", max_entries=8)
 def _answer(folder: str, step: int, modified: int, n: int) -> Answer:
-    scenes = _test_scenes(Run(Path(folder)).config().scene)
+    scenes = _scenes(Run(Path(folder)).config().scene, "test")
     with PYRO_LOCK:
         return explain(_air(folder, step, modified), scenes.images[:n], Answer)
 
 
 def answer(run: Run, n: int) -> Answer:
     """How many objects the run finds in the first n test scenes, and where; read only."""
-    load_air(run)
-    step = run.steps()[-1]
-    return _answer(str(run.folder), step, run.snapshot_path(step).stat().st_mtime_ns, n)
+    return _answer(*_key(run, whole_step(run)[0]), n)
 
 
 def _arrays(canvases: torch.Tensor, latents: Latents, side: int) -> tuple[np.ndarray, list[np.ndarray]]:

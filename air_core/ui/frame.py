@@ -10,6 +10,7 @@ from plotly.graph_objects import Figure
 
 from air_core.figures import PICTURE_CONFIG
 from air_core.runs import Run, RunError, list_runs
+from air_core.ui import cached
 
 GLOSSARY = {
     "z_pres": "Whether there is one more object. The guide gives its probability at every step.",
@@ -46,10 +47,16 @@ def page(title: str, sentence: str, when_empty: Callable[[], None] = lambda: Non
 
 
 def _pick_run(when_empty: Callable[[], None]) -> Run:
-    runs = {run.name: run for run in list_runs()}
+    all_runs = list_runs()
+    with_hidden = any(run.hidden for run in all_runs) and st.sidebar.toggle(
+        "Hidden runs too", key="hidden-too", persist_state="session"
+    )
+    runs = {run.name: run for run in all_runs if with_hidden or not run.hidden}
     if not runs:
         hint = (
             "There is no trained run yet. Train one: on the Training page, or with `python -m air_core.train`"
+            if not all_runs
+            else "All runs are hidden; the switch in the sidebar shows them."
         )
         st.info(hint, icon=":material/potted_plant:")
         when_empty()
@@ -85,29 +92,21 @@ def _pick_run(when_empty: Callable[[], None]) -> Run:
 
 
 def need_snapshot(run: Run) -> None:
-    """Stop the page with a sentence if the run has no weights yet."""
+    """Stop the page with a sentence if the run has no weights yet; name the last if it is damaged."""
     if not run.steps():
         st.info(
             f"Run {run.name} has no snapshot yet. Its curves are on the Training page.",
             icon=":material/hourglass:",
         )
         st.stop()
+    say_damaged(run)
 
 
-def pick_snapshot(run: Run) -> int:
-    """A slider over the moments of a training, the last by default; only shown if there are some."""
-    steps = run.steps()
-    if len(steps) < 2:
-        return steps[-1]
-    return st.select_slider(
-        "Moment of the training",
-        steps,
-        value=steps[-1],
-        key=f"snapshot-{run.name}",
-        format_func=lambda step: f"step {step:,}",
-        persist_state="session",
-        help="Look through the network as it was at an earlier step.",
-    )
+def say_damaged(run: Run, step: int | None = None) -> None:
+    """Name the snapshots that are damaged and which one is shown instead."""
+    used, damaged = cached.whole_step(run, step)
+    for message in damaged:
+        st.warning(f"{message}. The snapshot of step {used:,} is shown instead.", icon=":material/warning:")
 
 
 def picture(figure: Figure, key: str, alt: str) -> None:

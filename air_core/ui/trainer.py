@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import Field, fields
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from air_core.air import AIR
-from air_core.config import Config, ConfigError, parse_setting
+from air_core.config import Config, ConfigError, parse_setting, setting_text
 from air_core.control import launch, living_runs, state_of
 from air_core.estimators import ESTIMATORS
 from air_core.guide import GUIDES
+from air_core.history import History
 from air_core.networks import EMBEDDINGS
 from air_core.presets import PRESETS
 from air_core.priors import PRIORS
 from air_core.runs import Run, RunError, create_run, list_runs
 from air_core.scenes import SCENES
-from air_core.store import StoreError, send_request
+from air_core.store import StoreError, read_events, send_request
 
 CHOICES = {registry.setting: list(registry) for registry in (SCENES, PRIORS, GUIDES, EMBEDDINGS, ESTIMATORS)}
 CHOICES["decay"] = ["cosine", "constant"]
@@ -30,8 +33,9 @@ SECTION_TITLES = {"scene": "Scenes", "model": "Model and guide", "train": "Optim
 
 
 def start_form() -> None:
-    """The form that starts a training: preset, name, settings, the equal command line."""
-    with st.expander("Start a training", icon=":material/play_arrow:"):
+    """The form that starts a training: what to start from, name, settings, the equal command line."""
+    opened = st.session_state.pop("form-open", False)
+    with st.expander("Start a training", icon=":material/play_arrow:", expanded=opened):
         alive = living_runs()
         if alive:
             name = alive[0].name
@@ -47,21 +51,51 @@ def start_form() -> None:
             )
             return
         left, right = st.columns(2)
-        preset = left.selectbox("Preset", list(PRESETS), key="new-preset", help="Settings to start from.")
+        origins = _origins()
+        origin = left.selectbox(
+            "Start from",
+            list(origins),
+            key="new-origin",
+            format_func=lambda key: origins[key][0],
+            help="A preset, or the settings of a run.",
+        )
+        config = origins[origin][1]
         tip = "Of its folder in checkpoints/: a-z, 0-9, _ and -."
         name = right.text_input("Name", _free_name(), max_chars=64, key="new-name", help=tip)
         everything = st.toggle("All settings", key="new-all", help="Also those that are seldom changed.")
-        changes = _settings(PRESETS[preset], preset, everything)
-        flags = "".join(f" --set {key}={value}" for key, value in changes.items())
+        changes = _settings(config, origin, everything)
         st.caption("The same on the command line:")
-        st.code(f"python -m air_core.train --preset {preset} --name {name}{flags}", language="bash")
+        st.code(_command(config, name, changes), language="bash")
         if st.button("Start", key="start", type="primary", icon=":material/play_arrow:"):
-            _start(name, PRESETS[preset], changes)
+            _start(name, config, changes)
 
 
-def controls(run: Run) -> None:
+def _origins() -> dict[str, tuple[str, Config]]:
+    """What a training can start from: key to label and settings."""
+    origins = {f"preset:{name}": (f"preset {name}", config) for name, config in PRESETS.items()}
+    for run in list_runs():
+        with suppress(RunError):
+            origins[f"run:{run.name}"] = (f"settings of run {run.name}", run.config())
+    return origins
+
+
+def _command(config: Config, name: str, changes: dict[str, str]) -> str:
+    """The command line of the form: the preset that is nearest to `config`, and what differs."""
+
+    def differences(preset: Config) -> dict[str, str]:
+        theirs = preset.values()
+        return {k: setting_text(v) for k, v in config.values().items() if v != theirs[k]}
+
+    preset = min(PRESETS, key=lambda key: len(differences(PRESETS[key])))
+    flags = "".join(
+        f" --set {key}={value}" for key, value in (differences(PRESETS[preset]) | changes).items()
+    )
+    return f"python -m air_core.train --preset {preset} --name {name}{flags}"
+
+
+def controls(run: Run, alive: bool) -> None:
     """The buttons that fit how a run stands."""
-    state = state_of(run)
+    state = state_of(run, alive)
     buttons = {
         "running": (("Pause", "pause", ":material/pause:"), ("Stop", "stop", ":material/stop:")),
         "paused": (("Continue", "continue", ":material/play_arrow:"), ("Stop", "stop", ":material/stop:")),
@@ -82,37 +116,53 @@ def controls(run: Run) -> None:
             _launch(run)
 
 
+def show_state(run: Run, history: History, alive: bool) -> None:
+    """Where the training stands, and what to do if it does not go on."""
+    state = state_of(run, alive)
+    if state == "interrupted":
+        how = f"python -m air_core.train --resume {run.name}"
+        st.warning(f"This training was cut. Resume it here, or with `{how}`", icon=":material/warning:")
+    if state == "failed":
+        reason = [text for _, _, kind, text in read_events(run.folder) if kind == "failed"][-1:]
+        st.error(f"This training broke. {''.join(reason)}", icon=":material/block:")
+    if not history.last:
+        return
+    last, steps = history.last, run.config().train.steps
+    speeds = history.series("scenes_per_second").values[-40:]
+    speed = float(np.median(speeds)) if len(speeds) else 0.0
+    rest = (steps - last.step) * run.config().train.batch_size / max(speed, 1e-9) / 60
+    time_label = "Time" if last.step >= steps else f"Time ({rest:.0f} min to go)"
+    with st.container(horizontal=True, gap="medium"):
+        for label, value in (
+            ("State", state),
+            (f"Step of {steps:,}", f"{last.step:,}"),
+            (time_label, f"{last.seconds / 60:.1f} min"),
+            ("Scenes/s", f"{speed:,.0f}"),
+        ):
+            st.metric(label, value, width="content")
+
+
 def _free_name() -> str:
     taken = {run.name for run in list_runs()}
     return next(name for k in range(1, 10_000) if (name := f"my-run-{k}") not in taken)
 
 
-def _settings(config: Config, preset: str, everything: bool) -> dict[str, str]:
-    """Widgets for the settings; what differs from the preset, as text for `--set`."""
+def _settings(config: Config, origin: str, everything: bool) -> dict[str, str]:
+    """Widgets for the settings; what differs from `config`, as text for `--set`."""
     changes = {}
     for title, section in config.sections():
         st.caption(SECTION_TITLES[title])
         shown = [item for item in fields(section) if everything or not item.metadata["advanced"]]
         for column, item in zip(_columns(len(shown)), shown):
             before = getattr(section, item.name)
-            text = _widget(column, item, before, f"new-{preset}-{item.name}")
-            if text != _as_text(before):
+            text = _widget(column, item, before, f"new-{origin}-{item.name}")
+            if text != setting_text(before):
                 changes[item.name] = text
     return changes
 
 
 def _columns(n: int) -> list:
     return [column for _ in range(-(-n // 4)) for column in st.columns(4)]
-
-
-def _as_text(value: Any) -> str:
-    return (
-        ",".join(f"{v:g}" for v in value)
-        if isinstance(value, tuple)
-        else f"{value:g}"
-        if isinstance(value, float)
-        else str(value)
-    )
 
 
 def _widget(column: Any, item: Field, value: Any, key: str) -> str:
@@ -125,7 +175,7 @@ def _widget(column: Any, item: Field, value: Any, key: str) -> str:
         return str(
             column.number_input(label, low, high, value, key=key, help=f"{tip} From {low:,} to {high:,}.")
         )
-    return column.text_input(label, _as_text(value), key=key, help=tip).replace(" ", "")
+    return column.text_input(label, setting_text(value), key=key, help=tip).replace(" ", "")
 
 
 def _start(name: str, preset: Config, changes: dict[str, str]) -> None:

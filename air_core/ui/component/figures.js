@@ -1,0 +1,171 @@
+// Draws Plotly figures and keeps what a person did to them: zoom, pan, hover and hidden lines survive
+// new data, because the figures are updated (Plotly.react with a constant uirevision), never replaced.
+
+const ZOOM_REPORT_MS = 250;
+
+/** plotly.js, fetched once for the whole page; `url` is where the app serves it. */
+function library(url) {
+  window.airPlotly ??= new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = url;
+    script.onload = () => resolve(window.Plotly);
+    script.onerror = () => {
+      window.airPlotly = undefined; // the next draw tries again
+      reject(new Error(`plotly.js could not be loaded from ${url}`));
+    };
+    document.head.append(script);
+  });
+  return window.airPlotly;
+}
+
+/** Colours and letters of the app's theme, as a Plotly template. */
+function theme(element) {
+  const style = getComputedStyle(element);
+  const read = (name, otherwise) => style.getPropertyValue(name).trim() || otherwise;
+  const text = read("--st-text-color", "#31333f");
+  const line = read("--st-border-color", "#8a8f9833");
+  const axis = { gridcolor: line, linecolor: line, zerolinecolor: line, automargin: true, tickfont: { size: 11 } };
+  return {
+    layout: {
+      font: { color: text, family: read("--st-font", "sans-serif"), size: 12 },
+      paper_bgcolor: "rgba(0,0,0,0)",
+      plot_bgcolor: "rgba(0,0,0,0)",
+      hoverlabel: {
+        bgcolor: read("--st-secondary-background-color", "#f0f2f6"),
+        bordercolor: line,
+        font: { color: text },
+      },
+      modebar: { bgcolor: "rgba(0,0,0,0)", color: line, activecolor: read("--st-primary-color", "#6a4cff") },
+      xaxis: axis,
+      yaxis: axis,
+    },
+  };
+}
+
+/** The height of a sheet of square pictures that is as wide as its place. */
+function fittedHeight(layout, width) {
+  const [x0, x1] = layout.xaxis.range;
+  const [y0, y1] = layout.yaxis.range;
+  const margin = layout.margin;
+  const unit = (width - margin.l - margin.r) / Math.abs(x1 - x0);
+  return Math.min(layout.height, Math.round(unit * Math.abs(y1 - y0) + margin.t + margin.b));
+}
+
+/** The card of a panel, made at its first drawing: a heading with its explanation, and the plot. */
+function card(grid, panel) {
+  let element = grid.querySelector(`:scope > [data-panel="${CSS.escape(panel.name)}"]`);
+  if (element) return element;
+  element = document.createElement("section");
+  element.dataset.panel = panel.name;
+  element.className = "air-panel";
+  if (panel.title) {
+    const heading = document.createElement("h3");
+    heading.textContent = panel.title;
+    if (panel.help) {
+      const tip = document.createElement("button");
+      tip.type = "button";
+      tip.className = "air-tip";
+      tip.textContent = "?";
+      tip.dataset.tip = panel.help;
+      tip.setAttribute("aria-label", panel.help);
+      heading.append(tip);
+    }
+    element.append(heading);
+  }
+  const plot = document.createElement("div");
+  plot.className = "air-plot";
+  plot.setAttribute("role", "img");
+  element.append(plot);
+  grid.append(element);
+  return element;
+}
+
+function reportZoom(plot, name, views, report) {
+  plot.on("plotly_relayout", (change) => {
+    const axis = plot.layout.xaxis;
+    if (change["xaxis.autorange"] || axis.autorange) delete views[name];
+    else if (axis.range) views[name] = axis.range.map((value) => (axis.type === "log" ? 10 ** value : value));
+    else return;
+    report();
+  });
+}
+
+function drawPanel(Plotly, grid, panel, state) {
+  const element = card(grid, panel);
+  const plot = element.querySelector(".air-plot");
+  const { data, layout } = panel.figure;
+  const width = plot.clientWidth || grid.clientWidth;
+  plot.setAttribute("aria-label", panel.alt);
+  const drawn = {
+    ...layout,
+    template: theme(grid),
+    autosize: true,
+    height: panel.fit ? fittedHeight(layout, width) : panel.height,
+    uirevision: panel.revision ?? "keep",
+  };
+  const config = { displaylogo: false, responsive: false, displayModeBar: panel.fit ? false : "hover" };
+  Plotly.react(plot, data, drawn, config);
+  element.dataset.points = plot._fullData.reduce((n, trace) => n + (trace._length ?? 0), 0);
+  if (!state.watched.has(panel.name)) {
+    state.watched.add(panel.name);
+    if (!panel.fit) reportZoom(plot, panel.name, state.views, state.report);
+  }
+}
+
+function draw(Plotly, grid, state) {
+  const panels = state.data.panels;
+  for (const element of [...grid.children]) {
+    if (!panels.some((panel) => panel.name === element.dataset.panel)) {
+      Plotly.purge(element.querySelector(".air-plot"));
+      state.watched.delete(element.dataset.panel);
+      element.remove();
+    }
+  }
+  for (const panel of panels) drawPanel(Plotly, grid, panel, state);
+  grid.dataset.stamp = state.data.stamp ?? "";
+}
+
+/** Draw again when the place changes its width or the app its theme. */
+function watch(grid, redraw) {
+  let width = 0;
+  let look = "";
+  new ResizeObserver(() => {
+    if (grid.clientWidth && grid.clientWidth !== width) redraw();
+    width = grid.clientWidth;
+  }).observe(grid);
+  const onTheme = () => {
+    const now = JSON.stringify(theme(grid));
+    if (look && now !== look) redraw();
+    look = now;
+  };
+  onTheme();
+  const observer = new MutationObserver(onTheme);
+  for (let node = grid; node && node !== document.body; node = node.parentElement) {
+    observer.observe(node, { attributes: true, attributeFilter: ["class", "style"] });
+    if (node.classList.contains("stBidiComponent")) break;
+  }
+}
+
+export default function ({ data, parentElement, setStateValue }) {
+  const grid = parentElement.querySelector(".air-figures");
+  grid.style.setProperty("--air-columns", data.columns);
+  let state = grid.airState;
+  const first = !state;
+  if (first) {
+    state = grid.airState = { views: {}, watched: new Set() };
+    let timer;
+    state.report = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => setStateValue("view", { ...state.views }), ZOOM_REPORT_MS);
+    };
+  }
+  state.data = { ...data, panels: JSON.parse(data.panels) };
+  library(data.plotly)
+    .then((Plotly) => {
+      draw(Plotly, grid, state); // the newest data, should more have come meanwhile
+      if (first) watch(grid, () => draw(Plotly, grid, state));
+    })
+    .catch((error) => {
+      grid.textContent = `${error.message}. Reload the page.`;
+    });
+}

@@ -1,0 +1,55 @@
+"""Keeping house among runs: take over a run's settings, hide it, delete it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from air_core.runs import SHIPPED, Run, RunError, delete_run, hide_run
+
+
+def manage(run: Run) -> None:
+    """A menu for the run: copy its settings into the start form, hide or show it, delete it."""
+    with st.sidebar.popover("This run", icon=":material/folder:"):
+        st.caption(f"`{run.folder}`")
+        if st.button("Start a copy with changed settings", key="copy-run", icon=":material/content_copy:"):
+            st.session_state["new-origin"] = f"run:{run.name}"
+            st.session_state["form-open"] = True
+            st.rerun()
+        if run.hidden:
+            if st.button("Show it again", key="unhide-run", icon=":material/visibility:"):
+                hide_run(run, False)
+                st.rerun()
+        elif st.button(
+            "Hide it",
+            key="hide-run",
+            icon=":material/visibility_off:",
+            help="Leave it out of the lists; 'Hidden runs too' in the sidebar shows it again.",
+        ):
+            hide_run(run)
+            st.session_state["chosen-run"] = None
+            st.rerun()
+        shipped = run.name == SHIPPED
+        tip = "The shipped run is part of the app; hide it instead." if shipped else None
+        if st.button("Delete it …", key="delete-run", icon=":material/delete:", disabled=shipped, help=tip):
+            _confirm(run)
+
+
+@st.dialog("Delete this run?")
+def _confirm(run: Run) -> None:
+    steps = run.steps()
+    size = sum(path.stat().st_size for path in run.folder.glob("*")) / 1e6
+    st.markdown(
+        f"**{run.name}**, {f'trained to step {steps[-1]:,}, ' if steps else ''}{size:,.0f} MB in "
+        f"`{run.folder}`: its weights, curves and settings. This cannot be undone."
+    )
+    with st.container(horizontal=True):
+        if st.button("Delete for good", key="delete-yes", type="primary", icon=":material/delete:"):
+            try:
+                delete_run(run)
+            except (RunError, OSError) as error:
+                st.error(str(error), icon=":material/block:")
+                return
+            st.session_state["chosen-run"] = None
+            st.rerun()
+        if st.button("Keep it", key="delete-no"):
+            st.rerun()
