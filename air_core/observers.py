@@ -150,6 +150,10 @@ class Progress:
         elif "scenes_per_second" in record:
             self.bar.set_postfix_str(self.text())
 
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        self.bar.close()
+
     def text(self) -> str:
         """The newest ELBO, validation accuracy and speed."""
         parts = [f"ELBO {self.facts['elbo']:.1f}"]

@@ -23,6 +23,7 @@ from air_core.presets import PRESETS
 from air_core.runs import Run, RunError, change_settings, create_run, find_run, read_tensors
 from air_core.scenes import load_scenes
 from air_core.store import StoreWriter
+from air_core.tensorboard import TensorBoardSink, summary_writer
 from air_core.trainer import Trainer
 
 
@@ -56,8 +57,10 @@ def resume(run: Run, trainer: Trainer, store: StoreWriter) -> tuple[int, float]:
     return step, seconds
 
 
-def train(run: Run, stop_requested: StopRequest | None = None) -> int:
+def train(run: Run, stop_requested: StopRequest | None = None, tensorboard: bool = False) -> int:
     """Train a run from where it stands to its last step; the step reached.
+
+    `tensorboard` also writes event files to the run's folder.
 
     Holds the run's lock. Raises `RunError` if another trainer holds it, `NonFinite` if the
     training breaks, `ConfigError` if the settings cannot be followed.
@@ -66,7 +69,7 @@ def train(run: Run, stop_requested: StopRequest | None = None) -> int:
         with run.lock():
             store = StoreWriter(run.folder)
             try:
-                return _train_locked(run, store, stop_requested or StopRequest())
+                return _train_locked(run, store, stop_requested or StopRequest(), tensorboard)
             except BaseException as error:
                 kind = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
                 with suppress(sqlite3.Error):  # a full disk must not hide what happened
@@ -79,7 +82,7 @@ def train(run: Run, stop_requested: StopRequest | None = None) -> int:
         raise RunError(f"run {run.name} is being trained by another process") from None
 
 
-def _train_locked(run: Run, store: StoreWriter, stop_requested: StopRequest) -> int:
+def _train_locked(run: Run, store: StoreWriter, stop_requested: StopRequest, tensorboard: bool) -> int:
     config = run.config()
     settings = config.train
     torch.set_num_threads(settings.threads)
@@ -94,10 +97,11 @@ def _train_locked(run: Run, store: StoreWriter, stop_requested: StopRequest) -> 
     snapshotter = Snapshotter(run, trainer, recorder)
     monitor = HealthMonitor(run, store)
     progress = Progress(start, settings.steps)
+    sinks = [TensorBoardSink(run, start)] if tensorboard else []
     last, snapshots = {settings.steps}, snapshot_steps(settings.snapshot_every, settings.steps)
     observers = [
         every(settings.validate_every, validator, also=last),
-        every(settings.log_every, recorder, also=last),
+        *(every(settings.log_every, log, also=last) for log in (recorder, *sinks)),
         every(settings.validate_every, snapshotter.save_state, also=snapshots),
         at(snapshots, snapshotter),
         every(settings.validate_every, monitor, also=last),
@@ -116,7 +120,8 @@ def _train_locked(run: Run, store: StoreWriter, stop_requested: StopRequest) -> 
         monitor(error.step, recorder.broken(error))
         raise
     finally:
-        progress.bar.close()
+        for closed in (progress, *sinks):
+            closed.close()
     if reached < settings.steps:
         snapshotter.save_state(reached, {})
     state = "finished" if reached == settings.steps else "interrupted"
@@ -184,14 +189,21 @@ def main(arguments: list[str] | None = None) -> None:
         metavar="FIELD=VALUE",
         help="change any setting; may be repeated",
     )
+    parser.add_argument(
+        "--tensorboard",
+        action="store_true",
+        help="also write event files for TensorBoard to the run's folder",
+    )
     options = parser.parse_args(arguments)
 
     keep_freed_memory()
     pyro.enable_validation(False)
+    if options.tensorboard:
+        summary_writer()  # before a run is made
     run = chosen_run(options)
     print(f"run {run.name} in {run.folder}", flush=True)
     stop = StopRequest()
-    reached = train(run, stop)
+    reached = train(run, stop, options.tensorboard)
     if stop() and reached < run.config().train.steps:
         how = f"stopped at step {reached}; continue with: python -m air_core.train --resume {options.resume or run.name}"
         raise Interrupted(how, 128 + stop.signal if stop.signal else 0)

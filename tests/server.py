@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = ("", *(path.stem.split("_", 1)[1] for path in sorted((ROOT / "pages").glob("*.py"))))
 """Every page as it stands in the URL, in the sidebar's order; home is ''."""
 
-PICTURE = '[data-testid="stPlotlyChart"] .main-svg'
+PICTURE = ".air-plot .main-svg"
 _PROBE = re.compile(r"/[A-Za-z]+/_stcore/(health|host-config)$")
 """Streamlit looks for its own root below the page's address first; that those are not there is no error."""
 

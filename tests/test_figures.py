@@ -92,7 +92,8 @@ def test_smoothing_is_a_trailing_mean():
 
 def test_charts():
     figure = curves_figure([Curve("a", np.arange(3), np.arange(3.0), "#000000")], "steps", "nats", floor=1.0)
-    assert figure.data[0].name == "a" and figure.layout.annotations[0].text == "blank canvas"
+    assert figure["data"][0]["name"] == "a"
+    assert figure["layout"]["shapes"][0]["label"]["text"] == "blank canvas"
     bars = count_bars(np.array([0.1, 0.2, 0.7, 0.0]), truth=2)
     assert list(bars.data[0].x) == ["0", "1", "2", "3"] and bars.layout.annotations[0].x == "2"
     table = confusion_figure(np.array([[3, 0], [1000, 2]]))

@@ -17,7 +17,7 @@ FLOORS = [
     {"air"},
     {"runs", "explain", "gradients", "trainer"},
     {"evaluation", "command", "control"},
-    {"observers", "figures"},
+    {"observers", "tensorboard", "figures"},
     {"train", "evaluate"},
     {"ui"},
 ]

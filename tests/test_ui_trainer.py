@@ -22,7 +22,7 @@ def test_start_pause_continue_stop_resume_from_the_page(own_runs, monkeypatch):
     page = open_page("Training")
     assert "no trained run" in page.info[0].value
     page.text_input(key="new-name").set_value("from-page").run()
-    page.number_input(key="new-tiny-seed").set_value(5).run()
+    page.number_input(key="new-preset:tiny-seed").set_value(5).run()
     assert page.code[0].value.endswith("--preset tiny --name from-page --set seed=5")
     press(page, "start")
     run = Run(own_runs / "from-page")
@@ -45,8 +45,8 @@ def test_start_pause_continue_stop_resume_from_the_page(own_runs, monkeypatch):
     ("field", "value", "words"),
     [
         ("new-name", "../up", "cannot name a run"),
-        ("new-tiny-learning_rate", "fast", "learning_rate"),
-        ("new-tiny-counts", "", "counts"),
+        ("new-preset:tiny-learning_rate", "fast", "learning_rate"),
+        ("new-preset:tiny-counts", "", "counts"),
     ],
 )
 def test_mistakes_in_the_form_are_said(own_runs, monkeypatch, field, value, words):

@@ -8,7 +8,6 @@ a training.
 from air_core.figures.charts import RUN_COLOURS, confusion_figure, count_bars
 from air_core.figures.curves import Curve, curves_figure, decimate, smooth
 from air_core.figures.pictures import (
-    PICTURE_CONFIG,
     attention_sheet,
     canvas_sheet,
     difference_sheet,
@@ -41,7 +40,6 @@ from air_core.figures.training import (
 __all__ = [
     "COMPARED",
     "MUTED",
-    "PICTURE_CONFIG",
     "RUN_COLOURS",
     "STEP_COLOURS",
     "STEP_DASHES",

@@ -14,6 +14,7 @@ import numpy as np
 
 from air_core.figures.sheet import MUTED
 
+FEW = 8
 BUCKETS = 400
 """Points kept along the width of a chart are at most twice as many: a minimum and a maximum each."""
 
@@ -90,7 +91,8 @@ def _trace(curve: Curve, log_x: bool, log_y: bool, view: tuple[float, float] | N
 
     def line(values: np.ndarray, **more) -> dict:
         at = decimate(x, values, log_x, view)
-        return {"type": "scatter", "mode": "lines", "x": packed(x[at]), "y": packed(values[at]), **more}
+        mode = "lines" if len(at) > FEW else "lines+markers"  # a line through one point is not seen
+        return {"type": "scatter", "mode": mode, "x": packed(x[at]), "y": packed(values[at]), **more}
 
     style = {"color": curve.colour, "dash": curve.dash, "width": 2}
     lines = [line(y, uid=curve.name, name=curve.name, line=style, hovertemplate=f"%{{y:{form}}}")]
@@ -145,5 +147,6 @@ def curves_figure(
     if not any(len(curve.x) for curve in curves):
         place = {"xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5, "showarrow": False}
         layout["annotations"] = [place | {"text": "not logged yet", "font": {"color": MUTED}}]
+        layout["xaxis"]["showticklabels"] = layout["yaxis"]["showticklabels"] = False
     data = [trace for curve in curves for trace in _trace(curve, log_x, log_y, view, form)]
     return {"data": data, "layout": layout}

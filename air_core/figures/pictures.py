@@ -9,9 +9,6 @@ import plotly.graph_objects as go
 
 from air_core.figures.sheet import MUTED, STEP_COLOURS, Sheet, signed_colours, step_style
 
-PICTURE_CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
-"""Plotly's config for pictures, which are looked at; curves keep their tool bar."""
-
 
 def percent(probability: float) -> str:
     """A probability for a caption: never '100 %' for what is not certain."""

@@ -8,9 +8,8 @@ from pathlib import Path
 import streamlit as st
 from plotly.graph_objects import Figure
 
-from air_core.figures import PICTURE_CONFIG
 from air_core.runs import Run, RunError, list_runs
-from air_core.ui import cached
+from air_core.ui import cached, live
 
 GLOSSARY = {
     "z_pres": "Whether there is one more object. The guide gives its probability at every step.",
@@ -110,13 +109,13 @@ def say_damaged(run: Run, step: int | None = None) -> None:
 
 
 def picture(figure: Figure, key: str, alt: str) -> None:
-    """Show a picture: no tool bar, no zoom, the full width."""
-    st.plotly_chart(figure, config=PICTURE_CONFIG, key=key, alt=alt)
+    """Show a sheet of pictures: no tool bar, no zoom, the full width."""
+    live.show([live.Panel(key, figure, alt, fit=True)], key)
 
 
 def chart(figure: Figure, key: str, alt: str) -> None:
     """Show a chart with Plotly's tool bar."""
-    st.plotly_chart(figure, config={"displaylogo": False}, key=key, alt=alt)
+    live.show([live.Panel(key, figure, alt, height=figure.layout.height)], key)
 
 
 def reseed(label: str, key: str) -> int:

@@ -121,7 +121,10 @@ def show_state(run: Run, history: History, alive: bool) -> None:
     state = state_of(run, alive)
     if state == "interrupted":
         how = f"python -m air_core.train --resume {run.name}"
-        st.warning(f"This training was cut. Resume it here, or with `{how}`", icon=":material/warning:")
+        st.warning(
+            f"This training ended before its last step. Resume it here, or with `{how}`",
+            icon=":material/warning:",
+        )
     if state == "failed":
         reason = [text for _, _, kind, text in read_events(run.folder) if kind == "failed"][-1:]
         st.error(f"This training broke. {''.join(reason)}", icon=":material/block:")
