@@ -8,8 +8,8 @@ from air_core.records import confusion_of
 from air_core.runs import Run
 from air_core.store import read_events
 from air_core.ui import cached, live
-from air_core.ui.curves import show_curves
-from air_core.ui.frame import GLOSSARY, page
+from air_core.ui.curves import axes_controls, of_run, show_curves
+from air_core.ui.frame import page
 from air_core.ui.manage import manage
 from air_core.ui.rewind import moment_of, pick_moment
 from air_core.ui.trainer import controls, show_state, start_form
@@ -25,41 +25,6 @@ run = page(
 )
 start_form()
 manage(run)
-
-
-def axes_controls(run: Run) -> Axes:
-    """How the curves are drawn, from the controls above them."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        keep = {"persist_state": "session"}
-        unit = st.segmented_control(
-            "Horizontal axis",
-            ["steps", "epochs", "seconds"],
-            default="steps",
-            required=True,
-            key="axis",
-            **keep,
-        )
-        span = st.slider(
-            "Smoothing",
-            1,
-            50,
-            5,
-            key="smoothing",
-            help="Trailing mean over so many logged points.",
-            width=220,
-            **keep,
-        )
-        log_x = st.toggle("Logarithmic", key="logarithmic", help="Early steps get more room.", **keep)
-        above = st.toggle("Nats above blank", key="above-blank", help=GLOSSARY["nats above blank"], **keep)
-    config = run.config()
-    return Axes(
-        unit=unit,
-        log_x=log_x,
-        span=span,
-        above_blank=above,
-        steps_per_epoch=config.scene.n_train / config.train.batch_size,
-        mark=moment_of(run) if run.steps() and moment_of(run) != run.steps()[-1] else None,
-    )
 
 
 @st.fragment(run_every=POLL_SECONDS if run.is_trained_now() else 5)
@@ -122,14 +87,15 @@ def pictures(run: Run, step: int) -> list[live.Panel]:
     return panels
 
 
-axes = axes_controls(run)
+steps = run.steps()
+mark = moment_of(run) if steps and moment_of(run) != steps[-1] else None
+axes = of_run(axes_controls(), run.config(), mark)
 left, right = st.columns([3, 2], gap="large")
 with left:
-    watch(run, axes, run.is_trained_now(), run.steps())
+    watch(run, axes, run.is_trained_now(), steps)
 with right:
-    if run.steps():
-        step = pick_moment(run)
-        live.show(pictures(run, step), "moment-pictures")
+    if steps:
+        live.show(pictures(run, pick_moment(run)), "moment-pictures")
     else:
         st.caption("Pictures appear with the first snapshot.")
 

@@ -3,9 +3,10 @@
 import streamlit as st
 
 from air_core.config import setting_text
-from air_core.figures import COMPARED, Axes, compare_figure
+from air_core.figures import COMPARED, compare_figure, measured
 from air_core.runs import RunError, list_runs
 from air_core.ui import cached, live
+from air_core.ui.curves import axes_controls, of_run
 from air_core.ui.frame import page
 
 POLL_SECONDS = 2
@@ -18,30 +19,12 @@ for other in list_runs(hidden=st.session_state.get("hidden-too", False)):
         runs[other.name] = (other, other.config())
     except RunError:
         continue  # the run picker says what is wrong with it
-known = st.session_state.get("compared") or [run.name, *(name for name in runs if name != run.name)][:4]
-left, middle, right = st.columns([3, 2, 2], vertical_alignment="bottom")
-chosen = left.multiselect("Runs", list(runs), default=[name for name in known if name in runs])
-st.session_state["compared"] = chosen
-measure = middle.selectbox("Measure", list(COMPARED), key="measure", persist_state="session")
-unit = right.segmented_control(
-    "Horizontal axis",
-    ["steps", "epochs", "seconds"],
-    default="steps",
-    required=True,
-    key="axis",
-    persist_state="session",
-)
-with st.container(horizontal=True, gap="medium"):
-    span = st.slider(
-        "Smoothing",
-        1,
-        50,
-        5,
-        key="smoothing",
-        persist_state="session",
-        width=220,
-        help="Trailing mean over so many logged points, of values that are logged at every few steps.",
-    )
+st.session_state.setdefault("compared", [run.name, *(name for name in runs if name != run.name)][:4])
+st.session_state["compared"] = [name for name in st.session_state["compared"] if name in runs]
+left, right = st.columns([3, 2])
+chosen = left.multiselect("Runs", list(runs), key="compared", persist_state="session")
+measure = right.selectbox("Measure", list(COMPARED), key="measure", persist_state="session")
+axes = axes_controls(likelihoods=False)
 if not chosen:
     st.info("Choose at least one run.", icon=":material/stacked_line_chart:")
     st.stop()
@@ -52,25 +35,15 @@ alive = any(runs[name][0].is_trained_now() for name in chosen)
 def curves() -> None:
     """The chart, again and again while one of the runs is trained."""
     histories = {name: cached.history(runs[name][0]) for name in chosen}
-    axes = {
-        name: Axes(unit, span=span, steps_per_epoch=config.scene.n_train / config.train.batch_size)
-        for name, (_, config) in runs.items()
-    }
     view = live.views_of("compare").get("compare")
-    figure = compare_figure(histories, {name: axes[name] for name in chosen}, measure, view)
+    each = {name: of_run(axes, runs[name][1]) for name in chosen}
+    figure = compare_figure(histories, each, measure, view)
     figure["layout"]["showlegend"] = True
-    live.show(
-        [
-            live.Panel(
-                "compare",
-                figure,
-                f"{measure} of {', '.join(chosen)}",
-                height=460,
-                revision=f"{measure} {unit}",
-            )
-        ],
-        "compare",
-    )
+    alt, revision = f"{measure} of {', '.join(chosen)}", f"{measure} {axes.unit} {axes.log_x}"
+    live.show([live.Panel("compare", figure, alt, height=460, revision=revision)], "compare")
+    silent = [name for name in chosen if not len(measured(histories[name], measure).values)]
+    if silent:
+        st.caption(f"Not logged yet by {', '.join(silent)}.")
 
 
 curves()

@@ -8,20 +8,28 @@ import pytest
 from PIL import Image
 
 from air_core.figures import (
+    COMPARED,
     STEP_COLOURS,
     STEP_DASHES,
+    Axes,
     Curve,
     Sheet,
     attention_sheet,
+    compare_figure,
     confusion_figure,
     count_bars,
     curves_figure,
+    decimate,
+    elbo_figure,
     percent,
     png_uri,
     signed_colours,
     smooth,
     step_style,
 )
+from air_core.history import History
+from air_core.records import look_record
+from air_core.store import StoreWriter
 
 
 def decode(uri: str) -> np.ndarray:
@@ -98,3 +106,93 @@ def test_charts():
     assert list(bars.data[0].x) == ["0", "1", "2", "3"] and bars.layout.annotations[0].x == "2"
     table = confusion_figure(np.array([[3, 0], [1000, 2]]))
     assert sorted(a.text for a in table.layout.annotations) == ["0", "1,000", "2", "3"]
+
+
+def unpacked(values: dict) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(values["bdata"]), "<f4")
+
+
+@pytest.mark.parametrize("log_x", [False, True])
+def test_thinned_curves_keep_every_extreme_of_what_a_screen_shows(log_x):
+    x = np.arange(1, 200_001.0)
+    y = np.random.default_rng(0).normal(size=len(x))
+    y[[5, 77_777, 123_456]] = 50, 60, -70
+    kept = decimate(x, y, log_x)
+    assert len(kept) <= 2 * 400 + 2 and (np.diff(kept) > 0).all()
+    assert {0, 5, 77_777, 123_456, len(x) - 1} <= set(kept.tolist())
+    place = np.log10(x) if log_x else x
+    bucket = np.minimum(((place - place[0]) / (place[-1] - place[0]) * 400).astype(int), 399)
+    for k in np.unique(bucket)[::37]:
+        inside = y[bucket == k]
+        shown = y[kept[bucket[kept] == k]]
+        assert shown.min() == inside.min() and shown.max() == inside.max()
+
+
+def test_what_is_zoomed_into_is_shown_in_full():
+    x = np.arange(200_000.0)
+    y = np.sin(x)
+    kept = decimate(x, y, view=(1000.0, 1500.0))
+    assert set(range(1000, 1501)) <= set(kept.tolist()) and len(kept) < 1500
+    assert len(decimate(x, y, view=(-5.0, -1.0))) <= 802  # a view of nothing
+
+
+def test_short_curves_are_not_thinned():
+    assert decimate(np.arange(10.0), np.zeros(10)).tolist() == list(range(10))
+    assert decimate(np.array([]), np.array([])).tolist() == []
+
+
+def test_points_that_an_axis_cannot_show_are_left_out():
+    y = np.array([1.0, np.nan, 0.0, -2.0, np.inf, 3.0])
+    curve = Curve("a", np.arange(6.0), y, "#000000")
+    figure = curves_figure([curve], "steps", "nats", log_y=True)
+    assert unpacked(figure["data"][0]["y"]).tolist() == [1, 3]
+    figure = curves_figure([curve], "steps", "nats", log_x=True)
+    assert unpacked(figure["data"][0]["x"]).tolist() == [2, 3, 5]
+
+
+def test_a_smoothed_curve_leaves_a_shadow_that_is_hidden_with_it():
+    curve = Curve("a", np.arange(4.0), np.array([1.0, 3.0, 5.0, 7.0]), "#000000", span=2)
+    shadow, line = curves_figure([curve], "steps", "nats")["data"]
+    assert unpacked(line["y"]).tolist() == [1, 2, 4, 6] and unpacked(shadow["y"]).tolist() == [1, 3, 5, 7]
+    assert shadow["legendgroup"] == line["legendgroup"] and not shadow["showlegend"]
+    assert len({shadow["uid"], line["uid"]}) == 2
+
+
+def logged(tmp_path) -> History:
+    store = StoreWriter(tmp_path)
+    for step in range(1, 11):
+        record = {"elbo": 500.0 + step, "log_likelihood": 510.0, "blank": 450.0, "scenes_per_second": 100.0}
+        if step % 5 == 0:
+            record |= look_record({"elbo": 505.0}, 440.0, np.array([[5, 0], [1, 4]]))
+        store.log(step, 2.0 * step, record)
+    store.close()
+    return History(tmp_path).refresh()
+
+
+def test_curves_over_steps_epochs_and_seconds(tmp_path):
+    history = logged(tmp_path)
+    for unit, factor in (("steps", 1.0), ("epochs", 1 / 4), ("seconds", 2.0)):
+        figure = elbo_figure(history, Axes(unit, steps_per_epoch=4.0, mark=6))
+        lines = {trace["name"]: trace for trace in figure["data"]}
+        np.testing.assert_allclose(unpacked(lines["ELBO, training"]["x"]), factor * np.arange(1, 11))
+        assert figure["layout"]["shapes"][-1]["x0"] == pytest.approx(6 * factor)
+        assert figure["layout"]["shapes"][0]["y0"] == 440.0
+
+
+def test_nats_above_blank_are_above_the_blank_of_the_same_scenes(tmp_path):
+    figure = elbo_figure(logged(tmp_path), Axes(above_blank=True))
+    lines = {trace["name"]: unpacked(trace["y"]).tolist() for trace in figure["data"]}
+    assert lines["ELBO, training"] == [50.0 + k for k in range(1, 11)]
+    assert lines["ELBO, validation"] == [65.0, 65.0]
+
+
+def test_runs_are_compared_by_name(tmp_path):
+    history = logged(tmp_path)
+    axes = {"a": Axes(), "b": Axes()}
+    for measure in COMPARED:
+        figure = compare_figure({"a": history, "b": history}, axes, measure)
+        assert [trace["name"] for trace in figure["data"]] == ["a", "b"]
+        assert len({(t["line"]["color"], t["line"]["dash"]) for t in figure["data"]}) == 2
+    assert unpacked(
+        compare_figure({"a": history}, axes, "nats above blank, validation")["data"][0]["y"]
+    ).tolist() == [65, 65]

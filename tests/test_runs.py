@@ -6,16 +6,20 @@ import stat
 import pytest
 import torch
 
+from air_core.air import AIR
 from air_core.runs import (
     Run,
     RunError,
     check_name,
     create_run,
+    delete_run,
     find_run,
+    hide_run,
     list_runs,
     read_tensors,
     write_tensors,
 )
+from tests.conftest import TINY
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "", ".", "A", "-a", "x" * 65, "a b", "a\n", "é"])
@@ -80,3 +84,41 @@ def test_the_lock_says_whether_a_trainer_lives(own_runs, tiny_config):
     with run.lock():
         assert Run(run.folder).is_trained_now()
     assert not run.is_trained_now()
+
+
+def test_a_hidden_run_is_left_out_of_lists(own_runs):
+    runs = [create_run(name, TINY) for name in ("one", "two")]
+    hide_run(runs[0])
+    assert [run.name for run in list_runs(hidden=False)] == ["two"]
+    assert {run.name for run in list_runs()} == {"one", "two"}
+    hide_run(runs[0], False)
+    assert len(list_runs(hidden=False)) == 2
+
+
+def test_deleting(own_runs):
+    run, shipped = create_run("gone", TINY), create_run("multi_mnist", TINY)
+    with run.lock(), pytest.raises(RunError, match="being trained"):
+        delete_run(run)
+    with pytest.raises(RunError, match="part of the app"):
+        delete_run(shipped)
+    delete_run(run)
+    assert [path.name for path in own_runs.iterdir()] == ["multi_mnist"]
+
+
+def test_a_damaged_snapshot_is_named_and_the_one_before_is_used(own_runs):
+    run = create_run("tiny", TINY)
+    torch.manual_seed(0)
+    for step in (0, 4, 8):
+        write_tensors(run.snapshot_path(step), AIR(TINY).state_dict())
+    whole = run.load(4).state_dict()
+    run.snapshot_path(8).write_bytes(run.snapshot_path(8).read_bytes()[:3000])
+    said = []
+    loaded = run.load(report=said.append).state_dict()
+    assert all(torch.equal(loaded[name], value) for name, value in whole.items())
+    assert len(said) == 1 and "step_00000008.safetensors is damaged" in said[0]
+    with pytest.raises(RunError, match="damaged"):
+        run.load(8)
+    for step in (0, 4):
+        run.snapshot_path(step).write_bytes(b"")
+    with pytest.raises(RunError, match="step_00000000"):
+        run.load(report=said.append)

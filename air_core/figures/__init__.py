@@ -34,6 +34,7 @@ from air_core.figures.training import (
     elbo_figure,
     gradient_figure,
     latents_figure,
+    measured,
     speed_figure,
 )
 
@@ -59,6 +60,7 @@ __all__ = [
     "gallery_sheet",
     "gradient_figure",
     "latents_figure",
+    "measured",
     "percent",
     "picture_sheet",
     "png_uri",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -120,8 +120,9 @@ def speed_figure(history: History, axes: Axes, view: View = None) -> dict:
     return _figure(history, axes, view, [curve], "scenes/s", form=",.0f")
 
 
+ABOVE_BLANK = LOOK + "elbo above blank"
 COMPARED = {
-    "nats above blank, validation": ("elbo_above_blank", "nats above blank", {}),
+    "nats above blank, validation": (ABOVE_BLANK, "nats above blank", {}),
     "count accuracy, validation": (LOOK + "count_accuracy", "share right", {"percent_axis": True}),
     "ELBO, training": ("elbo", "nats", {}),
     "KL of z_what, validation": (LOOK + "kl_what", "nats", {}),
@@ -133,6 +134,15 @@ COMPARED = {
 """What runs can be compared by: title to logged name, axis title, and how to draw it."""
 
 
+def measured(history: History, measure: str) -> Series:
+    """A measure of `COMPARED` over a run's training; empty if it was never logged."""
+    logged = COMPARED[measure][0]
+    if logged != ABOVE_BLANK:
+        return history.series(logged)
+    series = history.series(LOOK + "elbo")
+    return replace(series, values=series.values - _blank_at(history, series, LOOK))
+
+
 def compare_figure(
     histories: dict[str, History], axes: dict[str, Axes], measure: str, view: View = None
 ) -> dict:
@@ -140,13 +150,9 @@ def compare_figure(
     logged, y_title, more = COMPARED[measure]
     curves = []
     for k, (name, history) in enumerate(histories.items()):
-        place = k % len(RUN_COLOURS), k % len(STEP_DASHES)
-        look = RUN_COLOURS[place[0]], STEP_DASHES[place[1]]
-        if logged == "elbo_above_blank":
-            series = history.series(LOOK + "elbo")
-            y = series.values - _blank_at(history, series, LOOK)
-            curves.append(Curve(name, axes[name].x(series), y, *look))
-        else:
-            curves.append(_curve(history, axes[name], logged, name, *look))
+        colour, dash = RUN_COLOURS[k % len(RUN_COLOURS)], STEP_DASHES[k % len(STEP_DASHES)]
+        series = measured(history, measure)
+        span = axes[name].span if not logged.startswith(LOOK) else 1
+        curves.append(Curve(name, axes[name].x(series), series.values, colour, dash, span))
     first = next(iter(axes.values()))
     return curves_figure(curves, first.unit, y_title, log_x=first.log_x, view=view, **more)

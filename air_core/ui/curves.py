@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
+from air_core.config import Config
 from air_core.figures import (
     Axes,
     accuracy_figure,
@@ -42,6 +45,28 @@ CHARTS = (
     ("Speed", speed_figure, 190, "Scenes that the trainer works through in a second."),
 )
 """Title, figure, height in pixels and explanation of every chart, in order."""
+
+
+def axes_controls(likelihoods: bool = True) -> Axes:
+    """Controls of how curves are drawn, kept across pages; `likelihoods` can be shown above blank."""
+    keep = {"persist_state": "session"}
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        units = ["steps", "epochs", "seconds"]
+        unit = st.segmented_control(
+            "Horizontal axis", units, default="steps", required=True, key="axis", **keep
+        )
+        tip = "Trailing mean over so many logged points, of values that are logged every few steps."
+        span = st.slider("Smoothing", 1, 50, 5, key="smoothing", help=tip, width=220, **keep)
+        log_x = st.toggle("Logarithmic", key="logarithmic", help="Early steps get more room.", **keep)
+        above = likelihoods and st.toggle(
+            "Nats above blank", key="above-blank", help=GLOSSARY["nats above blank"], **keep
+        )
+    return Axes(unit, log_x, span, above)
+
+
+def of_run(axes: Axes, config: Config, mark: int | None = None) -> Axes:
+    """The axes for the curves of a run with these settings; `mark` is the step of its pictures."""
+    return replace(axes, steps_per_epoch=config.scene.n_train / config.train.batch_size, mark=mark)
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)

@@ -24,7 +24,7 @@ function theme(element) {
   const read = (name, otherwise) => style.getPropertyValue(name).trim() || otherwise;
   const text = read("--st-text-color", "#31333f");
   const line = read("--st-border-color", "#8a8f9833");
-  const axis = { gridcolor: line, linecolor: line, zerolinecolor: line, automargin: true, tickfont: { size: 11 } };
+  const axis = { gridcolor: "rgba(128,128,128,0.2)", linecolor: line, zerolinecolor: line, automargin: true, tickfont: { size: 11 } };
   return {
     layout: {
       font: { color: text, family: read("--st-font", "sans-serif"), size: 12 },
