@@ -8,6 +8,7 @@ construction and go to JSON and back. No two fields share a name, so `--set name
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import math
 import typing
@@ -54,11 +55,14 @@ def _coerce(name: str, value: Any, kind: Any) -> Any:
     return value
 
 
+_type_hints = functools.cache(typing.get_type_hints)
+
+
 class _Section:
     """What the three config dataclasses share: checking on construction."""
 
     def __post_init__(self) -> None:
-        kinds = typing.get_type_hints(type(self))
+        kinds = _type_hints(type(self))
         for item in fields(self):
             value = _coerce(item.name, getattr(self, item.name), kinds[item.name])
             object.__setattr__(self, item.name, value)
@@ -314,7 +318,7 @@ def parse_setting(text: str) -> tuple[str, Any]:
     Raises `ConfigError` if there is no such setting or the value is not of its type.
     """
     name, separator, value = text.partition("=")
-    kinds = {k: v for _, s in Config().sections() for k, v in typing.get_type_hints(type(s)).items()}
+    kinds = {k: v for _, s in Config().sections() for k, v in _type_hints(type(s)).items()}
     if not separator or name not in kinds:
         raise ConfigError(f"--set {text}: write name=value; the names are {', '.join(kinds)}")
     kind = kinds[name]

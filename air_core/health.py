@@ -90,8 +90,11 @@ def blank_collapse(looks: Sequence[Row]) -> Finding | None:
 
 
 def _largest_count_share(confusion: np.ndarray) -> float:
+    """Of the scenes of the truth that is least often counted as the largest count, the share that is."""
     largest = confusion.shape[1] - 1
-    return _share_counted(confusion, lambda _: slice(largest, None), range(1, min(largest, len(confusion))))
+    truths = [n for n in range(1, min(largest, len(confusion))) if confusion[n].sum()]
+    each = [_share_counted(confusion, lambda _: slice(largest, None), range(n, n + 1)) for n in truths]
+    return min(each, default=0.0)
 
 
 def three_objects(looks: Sequence[Row]) -> Finding | None:
@@ -101,7 +104,7 @@ def three_objects(looks: Sequence[Row]) -> Finding | None:
         return None
     largest = confusion_of(looks[-1].record).shape[1] - 1
     evidence = (
-        f"{shares[-1]:.0%} of the scenes that hold fewer digits are counted as {largest}, although the "
+        f"of scenes that hold any digits, at least {shares[-1]:.0%} are counted as {largest}, although the "
         f"ELBO, {looks[-1].record[LOOK + 'elbo']:.0f} nats, may look well."
     )
     remedy = "Make an object dear: p_more 0.01, decoder_bias −2, likelihood_sd 0.3; then start anew."

@@ -2,6 +2,8 @@
 
 import streamlit as st
 
+from air_core.config import Config
+from air_core.control import state_of
 from air_core.figures import Axes, confusion_figure, picture_sheet, scene_sheet
 from air_core.health import diagnose
 from air_core.records import confusion_of
@@ -28,13 +30,14 @@ manage(run)
 
 
 @st.fragment(run_every=POLL_SECONDS if run.is_trained_now() else 5)
-def watch(run: Run, axes: Axes, alive_before: bool, steps_before: list[int]) -> None:
+def watch(run: Run, config: Config, axes: Axes, alive_before: bool, steps_before: list[int]) -> None:
     """Everything that changes while a run is trained; the whole page anew when a snapshot came."""
     alive, history = run.is_trained_now(), cached.history(run)
     if alive != alive_before or run.steps() != steps_before:
         st.rerun()
-    controls(run, alive)
-    show_state(run, history, alive)
+    state = state_of(run, alive)
+    controls(run, state)
+    show_state(run, config.train, history, state)
     for finding in diagnose(history.telling_rows()):
         st.warning(f"**{finding.title}.** {finding.evidence} {finding.remedy}", icon=":material/healing:")
     if history.last:
@@ -89,10 +92,11 @@ def pictures(run: Run, step: int) -> list[live.Panel]:
 
 steps = run.steps()
 mark = moment_of(run) if steps and moment_of(run) != steps[-1] else None
-axes = of_run(axes_controls(), run.config(), mark)
+config = run.config()
+axes = of_run(axes_controls(), config, mark)
 left, right = st.columns([3, 2], gap="large")
 with left:
-    watch(run, axes, run.is_trained_now(), steps)
+    watch(run, config, axes, run.is_trained_now(), steps)
 with right:
     if steps:
         live.show(pictures(run, pick_moment(run)), "moment-pictures")

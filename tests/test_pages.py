@@ -37,8 +37,8 @@ def charts(page: AppTest) -> list:
 
 def panels(page: AppTest) -> dict[str, dict]:
     """Every figure of a page by its panel's name."""
-    texts = [json.loads(chart.proto.json)["panels"] for chart in charts(page)]
-    return {panel["name"]: panel["figure"] for text in texts for panel in json.loads(text)}
+    texts = [text for chart in charts(page) for text in json.loads(chart.proto.json)["panels"]]
+    return {panel["name"]: panel["figure"] for panel in map(json.loads, texts)}
 
 
 def n_points(trace: dict) -> int:

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 
 import pyro
@@ -19,18 +18,9 @@ from air_core.store import read_events, read_metrics, read_status
 from air_core.train import train
 from air_core.trainer import batch_indices, step_size
 from tests.conftest import TINY
+from tests.kill_and_resume import assert_same_run, flags, kill_often, start
 
-TINY_FLAGS = [
-    flag
-    for name, section in TINY.sections()
-    for item, value in vars(section).items()
-    for flag in ("--set", f"{item}={','.join(map(str, value)) if isinstance(value, tuple) else value}")
-]
-
-
-def start(*arguments: str) -> subprocess.Popen:
-    command = [sys.executable, "-m", "air_core.train", *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+TINY_FLAGS = flags()
 
 
 def finish(process: subprocess.Popen) -> tuple[int, str, str]:
@@ -40,15 +30,6 @@ def finish(process: subprocess.Popen) -> tuple[int, str, str]:
 
 def final_weights(run: Run) -> dict[str, torch.Tensor]:
     return read_tensors(run.snapshot_path(run.steps()[-1]))[0]
-
-
-def assert_same_run(one: Run, other: Run) -> None:
-    """Same weights bit for bit, same rows in the store, same snapshots."""
-    a, b = final_weights(one), final_weights(other)
-    assert a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
-    assert one.steps() == other.steps()
-    rows = [[(row.step, row.record["elbo"]) for row in read_metrics(run.folder)] for run in (one, other)]
-    assert rows[0] == rows[1]
 
 
 def test_the_command_trains_a_run(own_runs):
@@ -106,7 +87,7 @@ def wait_for_step(run_folder, step: int) -> None:
     raise AssertionError(f"step {step} was never reached")
 
 
-LONGER = [*TINY_FLAGS, "--steps", "900", "--set", "snapshot_every=100", "--set", "validate_every=100"]
+LONGER = flags(steps=900, snapshot_every=100, validate_every=20)
 
 
 @pytest.fixture(scope="module")
@@ -115,25 +96,29 @@ def longer(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIR_CHECKPOINTS", str(tmp_path_factory.mktemp("longer")))
         assert finish(start("--name", "whole", *LONGER))[0] == 0
-        return find_run("whole")
+        yield find_run("whole")
 
 
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 143), (signal.SIGINT, 130)]
-)
-def test_a_killed_run_resumes_bit_for_bit(longer, own_runs, number, code):
-    process = start("--name", "cut", *LONGER)
-    run = Run(own_runs / "cut")
+def test_a_run_that_is_killed_again_and_again_ends_as_if_it_was_not(longer):
+    run, killed = kill_often(longer, "killed", LONGER, kills=3, seed=1)
+    assert len(killed) == 3
+    assert_same_run(run, longer)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_run_that_is_asked_to_stop_resumes_bit_for_bit(longer, number, code):
+    name = f"asked-{code}"
+    process = start("--name", name, *LONGER)
+    run = Run(longer.folder.parent / name)
     wait_for_step(run.folder, 150)
     assert run.is_trained_now()
-    refused = finish(start("--resume", "cut"))
+    refused = finish(start("--resume", name))
     assert refused[0] == 1 and "being trained by another process" in refused[2]
     process.send_signal(number)
     returned, _, err = finish(process)
-    assert returned == code and "Traceback" not in err
-    assert run.steps()[-1] < 900 and not run.is_trained_now()
-    assert number == signal.SIGKILL or "--resume cut" in err
-    assert finish(start("--resume", "cut"))[0] == 0
+    assert returned == code and "Traceback" not in err and f"--resume {name}" in err
+    assert run.states()[-1] < 900 and not run.is_trained_now()
+    assert finish(start("--resume", name))[0] == 0
     assert_same_run(run, longer)
 
 

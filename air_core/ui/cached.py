@@ -1,12 +1,14 @@
 """Loading that is done once: runs, scenes and explanations, shared by all sessions.
 
 What is cached here is shared between threads and must not be written to. Pyro's handler stack is
-global to the process, so whatever runs a Pyro program holds `PYRO_LOCK`.
+global to the process, so whatever runs a Pyro program does so in a `pyro_turn`.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import NoReturn
@@ -18,6 +20,7 @@ import torch
 
 from air_core.air import AIR
 from air_core.config import ConfigError, SceneConfig
+from air_core.control import living_runs
 from air_core.explain import Answer, Explanation, explain
 from air_core.history import History
 from air_core.model import Latents
@@ -26,7 +29,21 @@ from air_core.scenes import Scenes, load_scenes
 from air_core.spatial_transformer import check_z_where, pixel_boxes, place
 from air_core.store import StoreError
 
-PYRO_LOCK = threading.RLock()
+_PYRO_LOCK = threading.RLock()
+_ALL_THREADS = torch.get_num_threads()
+
+
+@contextmanager
+def pyro_turn() -> Iterator[None]:
+    """This thread's turn to run Pyro programs.
+
+    While a run is trained it gets one thread of the processor, or both would wait for each other.
+    """
+    with _PYRO_LOCK:
+        torch.set_num_threads(1 if living_runs() else _ALL_THREADS)
+        yield
+
+
 pyro.enable_validation(False)
 
 
@@ -111,7 +128,7 @@ def _explanation(
 ) -> Explanation:
     scenes = _scenes(Run(Path(folder)).config().scene, split)
     images = scenes.images[:indices] if isinstance(indices, int) else scenes.images[list(indices)]
-    with PYRO_LOCK:
+    with pyro_turn():
         found = explain(_air(folder, step, modified), images)
     for item in fields(found):
         getattr(found, item.name).setflags(write=False)
@@ -128,7 +145,7 @@ def explanation(
 @st.cache_resource(show_spinner="Counting …", max_entries=8)
 def _answer(folder: str, step: int, modified: int, n: int) -> Answer:
     scenes = _scenes(Run(Path(folder)).config().scene, "test")
-    with PYRO_LOCK:
+    with pyro_turn():
         return explain(_air(folder, step, modified), scenes.images[:n], Answer)
 
 
@@ -147,7 +164,7 @@ def _arrays(canvases: torch.Tensor, latents: Latents, side: int) -> tuple[np.nda
 def sample_prior(air: AIR, n: int, p_more: float, seed: int) -> tuple[np.ndarray, list[np.ndarray]]:
     """Scenes of the fixed-step prior: canvases (n, S, S) and each one's boxes (k, 4)."""
     model = air.model
-    with PYRO_LOCK, torch.random.fork_rng(devices=[]):
+    with pyro_turn(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model.set_p_more(p_more)
         try:
@@ -159,7 +176,7 @@ def sample_prior(air: AIR, n: int, p_more: float, seed: int) -> tuple[np.ndarray
 @torch.no_grad()
 def sample_geometric_prior(air: AIR, n: int, p_more: float, seed: int) -> tuple[np.ndarray, list[np.ndarray]]:
     """Scenes of the unbounded prior: canvases (n, S, S) and each one's boxes (k, 4)."""
-    with PYRO_LOCK, torch.random.fork_rng(devices=[]):
+    with pyro_turn(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         drawn = [air.model.geometric_prior(p_more) for _ in range(n)]
     side = air.model.canvas_side
@@ -171,7 +188,7 @@ def sample_geometric_prior(air: AIR, n: int, p_more: float, seed: int) -> tuple[
 @torch.no_grad()
 def sample_objects(air: AIR, n: int, seed: int) -> tuple[np.ndarray, list[np.ndarray]]:
     """Single objects of the prior: canvases (n, S, S) and each one's box (1, 4)."""
-    with PYRO_LOCK, torch.random.fork_rng(devices=[]), pyro.plate("scenes", n):
+    with pyro_turn(), torch.random.fork_rng(devices=[]), pyro.plate("scenes", n):
         torch.manual_seed(seed)
         z_where, _, canvases = air.model.draw_object(1)
     boxes = pixel_boxes(z_where, air.model.canvas_side).numpy()

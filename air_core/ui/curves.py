@@ -70,9 +70,9 @@ def of_run(axes: Axes, config: Config, mark: int | None = None) -> Axes:
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
-def _text(folder: str, version: int, axes: Axes, views: tuple, _history: History) -> str:
+def _texts(folder: str, version: int, axes: Axes, views: tuple, _history: History) -> list[str]:
     zoomed = dict(views)
-    panels = [
+    return [
         live.Panel(
             name=title,
             figure=figure(_history, axes, zoomed.get(title)),
@@ -81,14 +81,13 @@ def _text(folder: str, version: int, axes: Axes, views: tuple, _history: History
             help=tip,
             height=height,
             revision=f"{axes.unit} {axes.log_x} {axes.above_blank}",
-        )
+        ).as_json()
         for title, figure, height, tip in CHARTS
     ]
-    return live.panels_json(panels)
 
 
 def show_curves(run: Run, history: History, axes: Axes) -> None:
     """Draw all charts, or update them; sessions that want the same share the work."""
     views = tuple(sorted(live.views_of("curves").items()))
-    text = _text(str(run.folder), history.version, axes, views, history)
-    live.show(text, "curves", stamp=str(history.last.step if history.last else ""))
+    texts = _texts(str(run.folder), history.version, axes, views, history)
+    live.show(texts, "curves", stamp=str(history.last.step if history.last else ""))

@@ -66,11 +66,6 @@ def plotly_url() -> str:
     return f"/{base}/app/static/{path.name}".replace("//", "/")
 
 
-def panels_json(panels: list[Panel]) -> str:
-    """Panels as one text, to be kept as long as what they show does not change."""
-    return f"[{', '.join(panel.as_json() for panel in panels)}]"
-
-
 def views_of(key: str) -> dict[str, tuple[float, float]]:
     """The part of the x axis that each panel of a mount is zoomed into, by the panel's name."""
     state = st.session_state.get(key) or {}
@@ -81,11 +76,11 @@ def views_of(key: str) -> dict[str, tuple[float, float]]:
     return views
 
 
-def show(panels: list[Panel] | str, key: str, columns: int = 1, stamp: str = "") -> None:
-    """Mount panels (or their `panels_json`) in a grid of `columns`; again with new data to update.
+def show(panels: list[Panel] | list[str], key: str, columns: int = 1, stamp: str = "") -> None:
+    """Mount panels (or their `as_json`) in a grid of `columns`; again with new data to update.
 
     `stamp` is left in the page, to tell by it what is on screen.
     """
-    text = panels if isinstance(panels, str) else panels_json(panels)
-    data = {"plotly": plotly_url(), "panels": text, "columns": columns, "stamp": stamp}
+    texts = [panel if isinstance(panel, str) else panel.as_json() for panel in panels]
+    data = {"plotly": plotly_url(), "panels": texts, "columns": columns, "stamp": stamp}
     _component(key=key, data=data, default={"view": {}}, on_view_change=lambda: None)

@@ -11,7 +11,7 @@ import numpy as np
 import streamlit as st
 
 from air_core.air import AIR
-from air_core.config import Config, ConfigError, parse_setting, setting_text
+from air_core.config import Config, ConfigError, TrainConfig, parse_setting, setting_text
 from air_core.control import launch, living_runs, state_of
 from air_core.estimators import ESTIMATORS
 from air_core.guide import GUIDES
@@ -93,9 +93,8 @@ def _command(config: Config, name: str, changes: dict[str, str]) -> str:
     return f"python -m air_core.train --preset {preset} --name {name}{flags}"
 
 
-def controls(run: Run, alive: bool) -> None:
+def controls(run: Run, state: str) -> None:
     """The buttons that fit how a run stands."""
-    state = state_of(run, alive)
     buttons = {
         "running": (("Pause", "pause", ":material/pause:"), ("Stop", "stop", ":material/stop:")),
         "paused": (("Continue", "continue", ":material/play_arrow:"), ("Stop", "stop", ":material/stop:")),
@@ -116,9 +115,8 @@ def controls(run: Run, alive: bool) -> None:
             _launch(run)
 
 
-def show_state(run: Run, history: History, alive: bool) -> None:
+def show_state(run: Run, config: TrainConfig, history: History, state: str) -> None:
     """Where the training stands, and what to do if it does not go on."""
-    state = state_of(run, alive)
     if state == "interrupted":
         how = f"python -m air_core.train --resume {run.name}"
         st.warning(
@@ -130,10 +128,10 @@ def show_state(run: Run, history: History, alive: bool) -> None:
         st.error(f"This training broke. {''.join(reason)}", icon=":material/block:")
     if not history.last:
         return
-    last, steps = history.last, run.config().train.steps
+    last, steps = history.last, config.steps
     speeds = history.series("scenes_per_second").values[-40:]
     speed = float(np.median(speeds)) if len(speeds) else 0.0
-    rest = (steps - last.step) * run.config().train.batch_size / max(speed, 1e-9) / 60
+    rest = (steps - last.step) * config.batch_size / max(speed, 1e-9) / 60
     time_label = "Time" if last.step >= steps else f"Time ({rest:.0f} min to go)"
     with st.container(horizontal=True, gap="medium"):
         for label, value in (

@@ -91,7 +91,7 @@ function reportZoom(plot, name, views, report) {
 }
 
 function drawPanel(Plotly, grid, panel, state) {
-  const element = card(grid, panel);
+  const element = grid.querySelector(`:scope > [data-panel="${CSS.escape(panel.name)}"]`);
   const plot = element.querySelector(".air-plot");
   const { data, layout } = panel.figure;
   const width = plot.clientWidth || grid.clientWidth;
@@ -112,16 +112,25 @@ function drawPanel(Plotly, grid, panel, state) {
   }
 }
 
-function draw(Plotly, grid, state) {
+/** Draw the panels that are in sight and have changed, or all that are in sight. */
+function draw(Plotly, grid, state, all = false) {
   const panels = state.data.panels;
   for (const element of [...grid.children]) {
     if (!panels.some((panel) => panel.name === element.dataset.panel)) {
+      state.sight.unobserve(element);
       Plotly.purge(element.querySelector(".air-plot"));
-      state.watched.delete(element.dataset.panel);
+      for (const known of [state.watched, state.inSight]) known.delete(element.dataset.panel);
       element.remove();
     }
   }
-  for (const panel of panels) drawPanel(Plotly, grid, panel, state);
+  for (const panel of panels) {
+    const element = card(grid, panel);
+    state.sight.observe(element);
+    const drawn = state.drawn.get(element);
+    if (drawn && !state.inSight.has(panel.name)) continue; // until it is scrolled to
+    if (all || drawn !== panel.text) drawPanel(Plotly, grid, panel, state);
+    state.drawn.set(element, panel.text);
+  }
   grid.dataset.stamp = state.data.stamp ?? "";
 }
 
@@ -152,18 +161,25 @@ export default function ({ data, parentElement, setStateValue }) {
   let state = grid.airState;
   const first = !state;
   if (first) {
-    state = grid.airState = { views: {}, watched: new Set() };
+    state = grid.airState = { views: {}, watched: new Set(), inSight: new Set(), drawn: new WeakMap() };
     let timer;
     state.report = () => {
       clearTimeout(timer);
       timer = setTimeout(() => setStateValue("view", { ...state.views }), ZOOM_REPORT_MS);
     };
   }
-  state.data = { ...data, panels: JSON.parse(data.panels) };
+  const panels = data.panels.map((text) => ({ text, ...JSON.parse(text) }));
+  state.data = { ...data, panels };
   library(data.plotly)
     .then((Plotly) => {
+      state.sight ??= new IntersectionObserver((entries) => {
+        for (const { target, isIntersecting } of entries) {
+          state.inSight[isIntersecting ? "add" : "delete"](target.dataset.panel);
+        }
+        draw(Plotly, grid, state);
+      });
       draw(Plotly, grid, state); // the newest data, should more have come meanwhile
-      if (first) watch(grid, () => draw(Plotly, grid, state));
+      if (first) watch(grid, () => draw(Plotly, grid, state, true));
     })
     .catch((error) => {
       grid.textContent = `${error.message}. Reload the page.`;
