@@ -13,8 +13,10 @@ test: $(VENV)/.dev  ## every test
 	@$(BIN)/python -m tests.chromium
 	@$(BIN)/python -m pytest $(ARGS)
 
-bench: $(VENV)/.app  ## the benchmark table
+bench: $(VENV)/.dev  ## the benchmark tables
 	@$(BIN)/python -m benchmarks.step_time
+	@$(BIN)/python -m tests.chromium
+	@$(BIN)/python -m benchmarks.watching
 
 $(BIN)/python:
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and f'Python 3.11 or newer is needed; $(PYTHON) is {sys.version.split()[0]}. Try: make PYTHON=python3.12')"

@@ -1,6 +1,6 @@
 """AIR (Attend, Infer, Repeat) in Pyro: the map of the package, from the ground up.
 
-    config               every setting of a run; presets; JSON
+    config, presets      every setting of a run, JSON; settings to start from
     registry             named choices: scenes, priors, embeddings, guides, estimators
     records              the names of logged values
     spatial_transformer  the only place that knows what z_where means
@@ -10,9 +10,13 @@
     estimators/          gradient estimators of the ELBO, one file each
     air                  model and guide as one module; wrappers for stock SVI
     loop, trainer        the step loop, which knows no AIR; the step, which does
+    gradients            how noisy an estimator's gradient is
     store, runs          a run's metrics; the run folder
+    history, health      the log as columns, followed as it grows; rules that name a failure
     control              starting, pausing and stopping a training from outside
     explain, evaluation  what a trained AIR says about scenes, and how well
+    observers            what watches the loop: looks, records, snapshots, health
+    tensorboard          an optional second place for what is logged
     train, evaluate      the two commands (command: what they share)
     figures/             arrays to Plotly figures
     ui/                  the only code that knows Streamlit

@@ -98,13 +98,13 @@ def _train_locked(run: Run, store: StoreWriter, stop_requested: StopRequest, ten
     monitor = HealthMonitor(run, store)
     progress = Progress(start, settings.steps)
     sinks = [TensorBoardSink(run, start)] if tensorboard else []
-    last, snapshots = {settings.steps}, snapshot_steps(settings.snapshot_every, settings.steps)
+    snapshots = snapshot_steps(settings.snapshot_every, settings.steps)
     observers = [
-        every(settings.validate_every, validator, also=last),
-        *(every(settings.log_every, log, also=last) for log in (recorder, *sinks)),
+        every(settings.validate_every, validator, also=snapshots),
+        *(every(settings.log_every, log, also=snapshots) for log in (recorder, *sinks)),
         every(settings.validate_every, snapshotter.save_state, also=snapshots),
         at(snapshots, snapshotter),
-        every(settings.validate_every, monitor, also=last),
+        every(settings.validate_every, monitor, also=snapshots),
         progress,
         control,
     ]

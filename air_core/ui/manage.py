@@ -11,27 +11,34 @@ def manage(run: Run) -> None:
     """A menu for the run: copy its settings into the start form, hide or show it, delete it."""
     with st.sidebar.popover("This run", icon=":material/folder:"):
         st.caption(f"`{run.folder}`")
-        if st.button("Start a copy with changed settings", key="copy-run", icon=":material/content_copy:"):
-            st.session_state["new-origin"] = f"run:{run.name}"
-            st.session_state["form-open"] = True
-            st.rerun()
+        st.button(
+            "Start a copy with changed settings",
+            key="copy-run",
+            icon=":material/content_copy:",
+            on_click=_copy,
+            args=(run,),
+        )
         if run.hidden:
-            if st.button("Show it again", key="unhide-run", icon=":material/visibility:"):
-                hide_run(run, False)
-                st.rerun()
-        elif st.button(
-            "Hide it",
-            key="hide-run",
-            icon=":material/visibility_off:",
-            help="Leave it out of the lists; 'Hidden runs too' in the sidebar shows it again.",
-        ):
-            hide_run(run)
-            st.session_state["chosen-run"] = None
-            st.rerun()
+            icon = ":material/visibility:"
+            st.button("Show it again", key="unhide-run", icon=icon, on_click=hide_run, args=(run, False))
+        else:
+            tip = "Leave it out of the lists; 'Hidden runs too' in the sidebar shows it again."
+            icon = ":material/visibility_off:"
+            st.button("Hide it", key="hide-run", icon=icon, help=tip, on_click=_hide, args=(run,))
         shipped = run.name == SHIPPED
         tip = "The shipped run is part of the app; hide it instead." if shipped else None
         if st.button("Delete it …", key="delete-run", icon=":material/delete:", disabled=shipped, help=tip):
             _confirm(run)
+
+
+def _copy(run: Run) -> None:
+    st.session_state["new-origin"] = f"run:{run.name}"
+    st.session_state["form-open"] = True
+
+
+def _hide(run: Run) -> None:
+    hide_run(run)
+    st.session_state["chosen-run"] = None
 
 
 @st.dialog("Delete this run?")
@@ -43,13 +50,18 @@ def _confirm(run: Run) -> None:
         f"`{run.folder}`: its weights, curves and settings. This cannot be undone."
     )
     with st.container(horizontal=True):
-        if st.button("Delete for good", key="delete-yes", type="primary", icon=":material/delete:"):
-            try:
-                delete_run(run)
-            except (RunError, OSError) as error:
-                st.error(str(error), icon=":material/block:")
-                return
-            st.session_state["chosen-run"] = None
-            st.rerun()
-        if st.button("Keep it", key="delete-no"):
-            st.rerun()
+        icon = ":material/delete:"
+        yes = st.button(
+            "Delete for good", key="delete-yes", type="primary", icon=icon, on_click=_delete, args=(run,)
+        )
+        no = st.button("Keep it", key="delete-no")
+    if yes or no:
+        st.rerun()
+
+
+def _delete(run: Run) -> None:
+    try:
+        delete_run(run)
+        st.session_state["chosen-run"] = None
+    except (RunError, OSError) as error:
+        st.toast(str(error), icon=":material/block:")
