@@ -76,23 +76,17 @@ def run_steps(
     return max(start, stop)
 
 
+def when(condition: Callable[[int, Record], bool], observer: Observer) -> Observer:
+    """`observer` called only where `condition` of step and record holds."""
+
+    def observe(step: int, record: Record) -> None:
+        if condition(step, record):
+            observer(step, record)
+
+    return observe
+
+
 def every(interval: int, observer: Observer, also: Iterable[int] = ()) -> Observer:
     """`observer` called only at multiples of `interval` and at the steps in `also`."""
     extra = set(also)
-
-    def observe(step: int, record: Record) -> None:
-        if step % interval == 0 or step in extra:
-            observer(step, record)
-
-    return observe
-
-
-def at(steps: Iterable[int], observer: Observer) -> Observer:
-    """`observer` called only at the given steps."""
-    chosen = set(steps)
-
-    def observe(step: int, record: Record) -> None:
-        if step in chosen:
-            observer(step, record)
-
-    return observe
+    return when(lambda step, record: step % interval == 0 or step in extra, observer)

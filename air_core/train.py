@@ -17,9 +17,10 @@ from air_core.air import AIR
 from air_core.command import Interrupted, run_command
 from air_core.config import ConfigError, parse_setting
 from air_core.control import Control
-from air_core.loop import NonFinite, StopRequest, at, every, run_steps, stop_on_signals
+from air_core.loop import NonFinite, StopRequest, every, run_steps, stop_on_signals, when
 from air_core.observers import HealthMonitor, Progress, Recorder, Snapshotter, Validator, snapshot_steps
 from air_core.presets import PRESETS
+from air_core.records import Record, is_look
 from air_core.runs import Run, RunError, change_settings, create_run, find_run, read_tensors
 from air_core.scenes import load_scenes
 from air_core.store import StoreWriter
@@ -99,12 +100,16 @@ def _train_locked(run: Run, store: StoreWriter, stop_requested: StopRequest, ten
     progress = Progress(start, settings.steps)
     sinks = [TensorBoardSink(run, start)] if tensorboard else []
     snapshots = snapshot_steps(settings.snapshot_every, settings.steps)
+
+    def to_log(step: int, record: Record) -> bool:
+        return step % settings.log_every == 0 or is_look(record)
+
     observers = [
         every(settings.validate_every, validator, also=snapshots),
-        *(every(settings.log_every, log, also=snapshots) for log in (recorder, *sinks)),
+        *(when(to_log, log) for log in (recorder, *sinks)),
         every(settings.validate_every, snapshotter.save_state, also=snapshots),
-        at(snapshots, snapshotter),
-        every(settings.validate_every, monitor, also=snapshots),
+        when(lambda step, record: step in snapshots, snapshotter),
+        when(lambda step, record: is_look(record), monitor),
         progress,
         control,
     ]

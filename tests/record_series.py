@@ -24,7 +24,14 @@ FOLDER = Path(__file__).parent / "series"
 SHORT = {"steps": 2400, "batch_size": 64, "n_train": 20_000, "n_validation": 1000, "validate_every": 200}
 SERIES = {
     "good": {},
-    "three_objects": {"prior": "bernoulli_chain", "p_more": 0.99, "anneal_from": 0.0},
+    "three_objects": {
+        "prior": "bernoulli_chain",
+        "p_more": 0.99,
+        "anneal_from": 0.0,
+        "learning_rate": 3e-3,
+        "likelihood_sd": 0.2,
+        "z_pres_bias": 6.0,
+    },
     "blank": {"decoder_bias": -8.0, "p_more": 1e-4, "anneal_from": 0.0, "where_sd_start": 1.0},
     "split": {"anneal_from": 0.95, "anneal_steps": 700, "learning_rate": 3e-3, "p_more": 0.02},
     "shared_window": {"where_mean": (1.6, 0.0, 0.0), "p_more": 1e-4, "anneal_from": 0.0},

@@ -13,6 +13,7 @@ from air_core import train as train_module
 from air_core.command import run_command
 from air_core.loop import NonFinite, StopRequest
 from air_core.presets import PRESETS
+from air_core.records import is_look
 from air_core.runs import Run, RunError, create_run, find_run, read_tensors
 from air_core.store import read_events, read_metrics, read_status
 from air_core.train import train
@@ -51,6 +52,15 @@ def test_the_command_trains_a_run(own_runs):
     assert code == 1 and "finished at step 12" in err and "Traceback" not in err
     assert finish(start("--resume", "first", "--steps", "14"))[0] == 0
     assert run.steps()[-1] == 14
+
+
+def test_no_look_at_the_validation_scenes_is_lost(own_runs):
+    """Also where looks do not fall on logged steps."""
+    run = create_run("odd", TINY.with_settings(log_every=5, validate_every=3, snapshot_every=4))
+    train(run)
+    rows = read_metrics(run.folder)
+    assert [row.step for row in rows] == [3, 4, 5, 6, 8, 9, 10, 12]
+    assert [row.step for row in rows if is_look(row.record)] == [3, 4, 6, 8, 9, 12]
 
 
 @pytest.fixture

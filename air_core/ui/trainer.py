@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from contextlib import suppress
 from dataclasses import Field, fields
@@ -88,7 +89,8 @@ def _command(config: Config, name: str, changes: dict[str, str]) -> str:
 
     preset = min(PRESETS, key=lambda key: len(differences(PRESETS[key])))
     flags = "".join(
-        f" --set {key}={value}" for key, value in (differences(PRESETS[preset]) | changes).items()
+        f" --set {shlex.quote(f'{key}={value}')}"
+        for key, value in (differences(PRESETS[preset]) | changes).items()
     )
     return f"python -m air_core.train --preset {preset} --name {name}{flags}"
 
@@ -103,9 +105,9 @@ def controls(run: Run, state: str) -> None:
         with st.container(horizontal=True):
             for label, action, icon in buttons[state]:
                 st.button(label, key=f"do-{action}", icon=icon, on_click=_ask, args=(run, action))
-    elif state in ("interrupted", "new"):
+    elif state in ("interrupted", "failed", "new"):
         others = living_runs()
-        label = "Resume" if state == "interrupted" else "Start"
+        label = "Start" if state == "new" else "Resume"
         tip = (
             f"Run {others[0].name} is being trained; stop it first."
             if others
@@ -168,15 +170,21 @@ def _columns(n: int) -> list:
 
 def _widget(column: Any, item: Field, value: Any, key: str) -> str:
     """One setting's control with its own words as tooltip; its value as text."""
-    label, tip = item.name, item.metadata["doc"]
+    label, tip = item.name, f"{item.metadata['doc']}{_range(item)}"
     if label in CHOICES:
         return column.selectbox(label, CHOICES[label], CHOICES[label].index(value), key=key, help=tip)
     if isinstance(value, int):
         low, high = item.metadata["low"], item.metadata["high"]
-        return str(
-            column.number_input(label, low, high, value, key=key, help=f"{tip} From {low:,} to {high:,}.")
-        )
+        return str(column.number_input(label, low, high, value, key=key, help=tip))
     return column.text_input(label, setting_text(value), key=key, help=tip).replace(" ", "")
+
+
+def _range(item: Field) -> str:
+    low, high = item.metadata["low"], item.metadata["high"]
+    if low is None:
+        return ""
+    lower = f"{'Above' if item.metadata['open_low'] else 'From'} {low:,g}"
+    return f" {lower}." if high is None else f" {lower} to {high:,g}."
 
 
 def _start(name: str, preset: Config, changes: dict[str, str]) -> None:
