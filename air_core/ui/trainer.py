@@ -180,11 +180,14 @@ def _widget(column: Any, item: Field, value: Any, key: str) -> str:
 
 
 def _range(item: Field) -> str:
-    low, high = item.metadata["low"], item.metadata["high"]
+    low, high = (
+        bound if bound is None else f"{bound:,}" if isinstance(bound, int) else f"{bound:g}"
+        for bound in (item.metadata["low"], item.metadata["high"])
+    )
     if low is None:
         return ""
-    lower = f"{'Above' if item.metadata['open_low'] else 'From'} {low:,g}"
-    return f" {lower}." if high is None else f" {lower} to {high:,g}."
+    lower = f"{'Above' if item.metadata['open_low'] else 'From'} {low}"
+    return f" {lower}." if high is None else f" {lower} to {high}."
 
 
 def _start(name: str, preset: Config, changes: dict[str, str]) -> None:
