@@ -142,7 +142,7 @@ class Run:
             return False
         try:
             # Not at once: somebody else who only asks may hold it for a moment.
-            with FileLock(path, timeout=0.05, poll_interval=0.01):
+            with FileLock(path, timeout=0.04, poll_interval=0.04):
                 return False
         except Timeout:
             return True

@@ -16,7 +16,7 @@ from air_core.ui.moment import pictures
 from air_core.ui.rewind import moment_of, pick_moment
 from air_core.ui.trainer import controls, show_state, start_form
 
-POLL_SECONDS = 0.6  # a new point is to be on screen within a second
+POLL_SECONDS = 0.7  # a new point is to be on screen within a second
 
 run = page(
     "Training",

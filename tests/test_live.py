@@ -39,6 +39,11 @@ def button(page: Page, name: str):
 
 def start_from_the_page(page: Page) -> None:
     page.get_by_text("Start a training", exact=True).click()
+    for setting, value in (("batch_size", 32), ("n_train", 5000)):  # so that points come quickly
+        field = page.get_by_label(setting, exact=True)
+        field.fill(str(value))
+        field.press("Enter")
+        page.get_by_text(f"--set {setting}={value}").wait_for()
     button(page, "Start").click()
     page.locator(f"{CURVES}[data-stamp]").wait_for(timeout=120_000)
 

@@ -64,20 +64,21 @@ def whole_step(run: Run, step: int | None = None) -> tuple[int, list[str]]:
     damaged = []
     for k in reversed([k for k in run.steps() if step is None or k <= step]):
         try:
-            _air(*_key(run, k))
+            _air(*snapshot_key(run, k))
             return k, damaged
         except (RunError, ConfigError, OSError) as error:
             damaged.append(str(error))
     _unusable(damaged[0])
 
 
-def _key(run: Run, step: int) -> tuple[str, int, int]:
+def snapshot_key(run: Run, step: int) -> tuple[str, int, int]:
+    """What tells a snapshot from all others, also from one that was written anew."""
     return str(run.folder), step, run.snapshot_path(step).stat().st_mtime_ns
 
 
 def load_air(run: Run, step: int | None = None) -> AIR:
     """The AIR of a run at a snapshot (the last whole one by default); read only."""
-    return _air(*_key(run, whole_step(run, step)[0]))
+    return _air(*snapshot_key(run, whole_step(run, step)[0]))
 
 
 @st.cache_resource(show_spinner="Building scenes of digits that training never saw …", max_entries=6)
@@ -139,7 +140,7 @@ def explanation(
     run: Run, indices: tuple[int, ...] | int, step: int | None = None, split: str = "test"
 ) -> Explanation:
     """What a run says about held-out scenes: those at `indices`, or the first so many; read only."""
-    return _explanation(*_key(run, whole_step(run, step)[0]), indices, split)
+    return _explanation(*snapshot_key(run, whole_step(run, step)[0]), indices, split)
 
 
 @st.cache_resource(show_spinner="Counting …", max_entries=8)
@@ -151,7 +152,7 @@ def _answer(folder: str, step: int, modified: int, n: int) -> Answer:
 
 def answer(run: Run, n: int) -> Answer:
     """How many objects the run finds in the first n test scenes, and where; read only."""
-    return _answer(*_key(run, whole_step(run)[0]), n)
+    return _answer(*snapshot_key(run, whole_step(run)[0]), n)
 
 
 def _arrays(canvases: torch.Tensor, latents: Latents, side: int) -> tuple[np.ndarray, list[np.ndarray]]:

@@ -114,6 +114,8 @@ function drawPanel(Plotly, grid, panel, state) {
 
 /** Draw the panels that are in sight and have changed, or all that are in sight. */
 function draw(Plotly, grid, state, all = false) {
+  if (document.hidden && state.drew) return; // until somebody looks
+  state.drew = true;
   const panels = state.data.panels;
   for (const element of [...grid.children]) {
     if (!panels.some((panel) => panel.name === element.dataset.panel)) {
@@ -134,54 +136,74 @@ function draw(Plotly, grid, state, all = false) {
   grid.dataset.stamp = state.data.stamp ?? "";
 }
 
-/** Draw again when the place changes its width or the app its theme. */
-function watch(grid, redraw) {
-  let width = 0;
-  let look = "";
-  new ResizeObserver(() => {
+/** Draw again when the place changes its width, the app its theme, or the tab comes to the front. */
+function watch(grid, redraw, signal) {
+  let width = grid.clientWidth;
+  let look = JSON.stringify(theme(grid));
+  const resized = new ResizeObserver(() => {
     if (grid.clientWidth && grid.clientWidth !== width) redraw();
     width = grid.clientWidth;
-  }).observe(grid);
-  const onTheme = () => {
+  });
+  resized.observe(grid);
+  const restyled = new MutationObserver(() => {
     const now = JSON.stringify(theme(grid));
-    if (look && now !== look) redraw();
+    if (now !== look) redraw();
     look = now;
-  };
-  onTheme();
-  const observer = new MutationObserver(onTheme);
+  });
   for (let node = grid; node && node !== document.body; node = node.parentElement) {
-    observer.observe(node, { attributes: true, attributeFilter: ["class", "style"] });
+    restyled.observe(node, { attributes: true, attributeFilter: ["class", "style"] });
     if (node.classList.contains("stBidiComponent")) break;
   }
+  document.addEventListener("visibilitychange", () => document.hidden || redraw(), { signal });
+  signal.addEventListener("abort", () => {
+    resized.disconnect();
+    restyled.disconnect();
+  });
+}
+
+/** What a mount remembers between its drawings, until it leaves the page. */
+function begin(grid, setStateValue) {
+  const gone = new AbortController();
+  const state = { views: {}, watched: new Set(), inSight: new Set(), drawn: new WeakMap(), gone: gone.signal };
+  let timer;
+  state.report = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => setStateValue("view", { ...state.views }), ZOOM_REPORT_MS);
+  };
+  state.leave = () => {
+    gone.abort();
+    clearTimeout(timer);
+    state.sight?.disconnect();
+    grid.replaceChildren();
+    delete grid.airState;
+  };
+  return state;
+}
+
+function lookOut(Plotly, grid, state) {
+  state.sight = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) {
+      state.inSight[isIntersecting ? "add" : "delete"](target.dataset.panel);
+    }
+    draw(Plotly, grid, state);
+  });
+  watch(grid, () => draw(Plotly, grid, state, true), state.gone);
 }
 
 export default function ({ data, parentElement, setStateValue }) {
   const grid = parentElement.querySelector(".air-figures");
   grid.style.setProperty("--air-columns", data.columns);
-  let state = grid.airState;
-  const first = !state;
-  if (first) {
-    state = grid.airState = { views: {}, watched: new Set(), inSight: new Set(), drawn: new WeakMap() };
-    let timer;
-    state.report = () => {
-      clearTimeout(timer);
-      timer = setTimeout(() => setStateValue("view", { ...state.views }), ZOOM_REPORT_MS);
-    };
-  }
+  const state = (grid.airState ??= begin(grid, setStateValue));
   const panels = data.panels.map((text) => ({ text, ...JSON.parse(text) }));
   state.data = { ...data, panels };
   library(data.plotly)
     .then((Plotly) => {
-      state.sight ??= new IntersectionObserver((entries) => {
-        for (const { target, isIntersecting } of entries) {
-          state.inSight[isIntersecting ? "add" : "delete"](target.dataset.panel);
-        }
-        draw(Plotly, grid, state);
-      });
+      if (state.gone.aborted) return;
+      if (!state.sight) lookOut(Plotly, grid, state);
       draw(Plotly, grid, state); // the newest data, should more have come meanwhile
-      if (first) watch(grid, () => draw(Plotly, grid, state, true));
     })
     .catch((error) => {
       grid.textContent = `${error.message}. Reload the page.`;
     });
+  return state.leave;
 }
