@@ -1,8 +1,8 @@
 """Rules that name a failure while it happens, from what a training has logged.
 
-Each rule is a pure function of the logged rows: it answers with a `Finding`, or None. A rule
-speaks only when what it looks for has held for `PATIENCE` looks at the validation scenes, none of
-them before `SETTLED` steps: until then everything is in motion.
+Each rule is a pure function of the logged rows: it answers with a `Finding`, or None. Until a
+training is settled everything is in motion, so rules look only at what came after, and speak only
+when what they look for has held over several looks at the validation scenes and for a while.
 
 Sources: Pyro issues 637 and 1374; the AIR paper's supplement; our own broken runs, recorded in
 tests/series/.
@@ -16,17 +16,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from air_core.config import TrainConfig
 from air_core.records import LOOK, confusion_of, is_look
 from air_core.store import Row
 
 PATIENCE = 3
+"""Looks over which a failure must have held, and"""
+WHILE = 0.4
+"""for how long, as a share of the steps that a training takes to settle."""
 SETTLED = 1_000
+"""Steps that our preset takes to count most scenes right, with some to spare."""
 BLANK_NATS = 20.0
 """An ELBO within so many nats of a blank canvas's has painted nothing."""
 SHARE = 0.04
 """Share of scenes counted wrong in the same way from which on it is a failure, not an error."""
-PLATEAU_LOOKS = 6
-PLATEAU_NATS = 1.0
+PLATEAU_NATS = 2.0
 GOOD_ENOUGH = 0.97
 """Count accuracy from which on a flat ELBO is called success."""
 
@@ -42,6 +46,18 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.title}: {self.evidence} {self.remedy}"
+
+
+def settled_after(config: TrainConfig) -> int:
+    """Steps after which a training with these settings should have settled.
+
+    Small steps, small batches and long annealing take their time; estimators that draw the count
+    instead of summing over it take about five times as long.
+    """
+    slower = max(1.0, 1e-3 / config.learning_rate) * max(1.0, 64 / config.batch_size)
+    slower *= 1 if config.estimator == "count_enumeration" else 5
+    annealed = 3 * config.anneal_steps if config.anneal_from else 0
+    return int(max(SETTLED * slower, annealed))
 
 
 def _confusions(looks: Sequence[Row]) -> list[np.ndarray]:
@@ -76,11 +92,13 @@ def non_finite(rows: Sequence[Row]) -> Finding | None:
 
 def blank_collapse(looks: Sequence[Row]) -> Finding | None:
     """The canvases stay empty: the ELBO is that of a blank canvas."""
-    gains = [row.record[LOOK + "elbo"] - row.record[LOOK + "blank"] for row in looks[-PATIENCE:]]
-    if max(gains) > BLANK_NATS:
+    gains = [row.record[LOOK + "elbo"] - row.record[LOOK + "blank"] for row in looks]
+    something = confusion_of(looks[-1].record)[1:].sum() > 0
+    if not something or max(abs(gain) for gain in gains) > BLANK_NATS:
         return None
     evidence = (
-        f"at step {looks[-1].step:,} the ELBO is {max(gains[-1], 0):.0f} nats above that of a blank canvas."
+        f"at step {looks[-1].step:,} the ELBO is {gains[-1]:+.0f} nats from that of a blank canvas, although "
+        "most scenes hold digits."
     )
     remedy = (
         "Let the prior be generous at first (anneal_from 0.5), keep decoder_bias near −2 and z_pres_bias "
@@ -99,7 +117,7 @@ def _largest_count_share(confusion: np.ndarray) -> float:
 
 def three_objects(looks: Sequence[Row]) -> Finding | None:
     """Every scene that is not empty is counted as the largest count there is (Pyro issue 637)."""
-    shares = [_largest_count_share(table) for table in _confusions(looks[-PATIENCE:])]
+    shares = [_largest_count_share(table) for table in _confusions(looks)]
     if min(shares) < 0.5:
         return None
     largest = confusion_of(looks[-1].record).shape[1] - 1
@@ -113,14 +131,14 @@ def three_objects(looks: Sequence[Row]) -> Finding | None:
 
 def split_digit(looks: Sequence[Row]) -> Finding | None:
     """Single digits are explained by two windows, each with a half."""
-    tables = _confusions(looks[-PATIENCE:])
+    tables = _confusions(looks)
     if min(_largest_count_share(table) for table in tables) >= 0.5:
         return None  # that is three_objects
     truths = range(1, tables[-1].shape[1] - 1)
     shares = [_share_counted(table, lambda n: slice(n + 1, None), truths) for table in tables]
     if not _stuck(shares):
         return None
-    evidence = f"{shares[-1]:.1%} of the scenes are counted with more objects than they hold."
+    evidence = f"{shares[-1]:.1%} of the scenes that hold digits are counted with more than they hold."
     remedy = "Lower the learning_rate or p_more, or start from another seed; a late escape is rare."
     return Finding("split_digit", "Single digits are split in two", evidence, remedy)
 
@@ -129,8 +147,8 @@ def two_in_one_window(looks: Sequence[Row]) -> Finding | None:
     """Two digits are painted in one window and counted as one."""
     if _is_blank(looks):
         return None
-    tables = _confusions(looks[-PATIENCE:])
-    shares = [_share_counted(table, lambda n: slice(1, n), range(2, len(table))) for table in tables]
+    tables = _confusions(looks)
+    shares = [_share_counted(table, lambda n: slice(1, n), range(2, table.shape[1])) for table in tables]
     if not _stuck(shares):
         return None
     evidence = f"{shares[-1]:.1%} of the scenes with two or more digits are counted with fewer."
@@ -145,18 +163,36 @@ def _is_blank(looks: Sequence[Row]) -> bool:
     return blank_collapse(looks) is not None
 
 
+def too_few_steps(looks: Sequence[Row]) -> Finding | None:
+    """Scenes hold more objects than the guide may find."""
+    table = confusion_of(looks[-1].record)
+    most, steps = len(table) - 1, table.shape[1] - 1
+    if most <= steps:
+        return None
+    evidence = f"scenes hold up to {most} digits, the guide may find {steps}."
+    return Finding(
+        "too_few_steps", "The guide has too few steps", evidence, f"Start a copy with max_steps {most}."
+    )
+
+
+def _countable_accuracy(look: Row) -> float:
+    """Count accuracy on the scenes that hold no more objects than the guide may find."""
+    table = confusion_of(look.record)
+    square = table[: table.shape[1]]
+    return float(np.trace(square) / max(square.sum(), 1))
+
+
 def plateau(looks: Sequence[Row]) -> Finding | None:
     """The ELBO no longer rises although many counts are wrong."""
-    late = looks[-PLATEAU_LOOKS:]
-    accuracy = late[-1].record[LOOK + "count_accuracy"]
-    if len(late) < PLATEAU_LOOKS or accuracy >= GOOD_ENOUGH or _is_blank(looks):
+    accuracy = _countable_accuracy(looks[-1])
+    if len(looks) < 2 * PATIENCE or accuracy >= GOOD_ENOUGH or _is_blank(looks):
         return None
-    elbos = [row.record[LOOK + "elbo"] for row in late]
-    half = PLATEAU_LOOKS // 2
+    elbos = [row.record[LOOK + "elbo"] for row in looks]
+    half = len(elbos) // 2
     gain = max(elbos[half:]) - max(elbos[:half])
     if gain > PLATEAU_NATS:
         return None
-    since = late[-1].step - late[0].step
+    since = looks[-1].step - looks[0].step
     evidence = (
         f"over {since:,} steps the ELBO rose by {max(gain, 0):.1f} nats, with {accuracy:.1%} counted right."
     )
@@ -166,22 +202,39 @@ def plateau(looks: Sequence[Row]) -> Finding | None:
     return Finding("plateau", "It no longer learns", evidence, remedy)
 
 
-RULES: tuple[Callable[[Sequence[Row]], Finding | None], ...] = (
-    blank_collapse,
-    three_objects,
-    split_digit,
-    two_in_one_window,
-    plateau,
-)
-"""The rules over looks at the validation scenes, what explains more before what explains less."""
+Rule = Callable[[Sequence[Row]], Finding | None]
+
+RULES: dict[Rule, float] = {
+    too_few_steps: WHILE,
+    blank_collapse: WHILE,
+    three_objects: WHILE,
+    split_digit: WHILE,
+    two_in_one_window: WHILE,
+    plateau: 1.0,
+}
+"""The rules over looks at the validation scenes, what explains more before what explains less, and
+for how long each must have held, as a share of the steps that a training takes to settle."""
 
 
-def diagnose(rows: Sequence[Row]) -> list[Finding]:
-    """What is wrong with a training, by all rules, from its logged rows in order."""
+def _window(looks: Sequence[Row], span: float) -> list[Row]:
+    """The last looks that reach back over `span` steps; none if there are too few."""
+    back = [row for row in looks if row.step <= looks[-1].step - span][-1:]
+    window = [row for row in looks if back and row.step >= back[0].step]
+    return window if len(window) >= PATIENCE else []
+
+
+def diagnose(rows: Sequence[Row], settled: int = SETTLED) -> list[Finding]:
+    """What is wrong with a training, by all rules, from its logged rows in order.
+
+    `settled` is how many steps it may take until it is judged; see `settled_after`.
+    """
     broken = non_finite(rows)
     if broken:
         return [broken]
-    looks = [row for row in rows if row.step >= SETTLED and is_look(row.record)]
-    if len(looks) < PATIENCE:
-        return []
-    return [finding for rule in RULES if (finding := rule(looks))]
+    looks = [row for row in rows if row.step >= settled and is_look(row.record)]
+    found = []
+    for rule, span in RULES.items():
+        window = _window(looks, span * settled) if looks else []
+        if window and (finding := rule(window)):
+            found.append(finding)
+    return found

@@ -14,7 +14,7 @@ from air_core.estimators.count_enumeration import count_terms, elbo_parts
 from air_core.evaluation import blank_score, confusion_matrix
 from air_core.explain import Answer, batches, explain
 from air_core.gradients import z_pres_gradient_variance
-from air_core.health import diagnose
+from air_core.health import diagnose, settled_after
 from air_core.loop import NonFinite
 from air_core.records import GRADIENT_VARIANCE, PARTS, Record, is_look, look_record
 from air_core.runs import N_STATES, Run, write_tensors
@@ -58,8 +58,9 @@ class Validator:
 class Recorder:
     """Writes records to the store, with seconds of training and scenes per second."""
 
-    def __init__(self, store: StoreWriter, control: Control, batch_size: int, start: int, seconds: float):
-        self.store, self.control, self.batch_size = store, control, batch_size
+    def __init__(self, run: Run, store: StoreWriter, control: Control, start: int, seconds: float):
+        self.run, self.store, self.control = run, store, control
+        self.batch_size = run.config().train.batch_size
         self._started = time.perf_counter() - seconds
         self._last = (start, seconds)
 
@@ -76,8 +77,10 @@ class Recorder:
         self.store.status(step=step)
 
     def broken(self, error: NonFinite) -> Record:
-        """Log the value that ended the training as its last row; that row."""
+        """Log the value that ended the training in its last row; that row."""
         record = {error.term: error.value}
+        for row in read_metrics(self.run.folder, after=error.step - 1):
+            record = row.record | record  # the step was logged before its weights were looked at
         self.store.log(error.step, self.seconds(), record)
         return record
 
@@ -104,11 +107,14 @@ class Snapshotter:
         halved = {name: value if last else value.half() for name, value in weights.items()}
         write_tensors(self.run.snapshot_path(step), halved, {"step": step})
 
-    def save_state(self, step: int, record: Record) -> None:
-        """Write the state of a step and drop all but the last `N_STATES`."""
+    def check(self, step: int, record: Record) -> None:
+        """Raise `NonFinite` rather than let broken weights be written."""
         for name, value in self.trainer.air.state_dict().items():
             if not torch.isfinite(value).all():
                 raise NonFinite(step, f"weights {name}", float("nan"))
+
+    def save_state(self, step: int, record: Record) -> None:
+        """Write the state of a step and drop all but the last `N_STATES`."""
         facts = {"step": step, "seconds": self.recorder.seconds()}
         write_tensors(self.run.state_path(step), self.trainer.state(), facts)
         for old in self.run.states()[:-N_STATES]:
@@ -119,14 +125,14 @@ class HealthMonitor:
     """Writes an event when a rule of `health` begins to find something, and when it no longer does."""
 
     def __init__(self, run: Run, store: StoreWriter):
-        self.run, self.store = run, store
+        self.store, self.settled = store, settled_after(run.config().train)
         self.rows = [row for row in read_metrics(run.folder) if is_look(row.record)]
-        self.found = {finding.rule: finding for finding in diagnose(self.rows)}
+        self.found = {finding.rule: finding for finding in diagnose(self.rows, self.settled)}
 
     def __call__(self, step: int, record: Record) -> None:
         """At looks at the validation scenes, and at a row whose values are not finite."""
         self.rows.append(Row(step, 0.0, dict(record)))
-        found = {finding.rule: finding for finding in diagnose(self.rows)}
+        found = {finding.rule: finding for finding in diagnose(self.rows, self.settled)}
         for rule in found.keys() - self.found.keys():
             self.store.event(step, "health", str(found[rule]))
         for rule in self.found.keys() - found.keys():

@@ -140,13 +140,10 @@ def read_metrics(folder: Path, after: int = -1) -> list[Row]:
 
 
 def log_identity(folder: Path) -> tuple:
-    """What changes when rows that were read before may no longer hold: another file, or a training
-    that was resumed and takes back what it had logged after the state it goes on from."""
-    path = folder / FILE_NAME
-    if not path.exists():
-        return ()
-    resumed = _query(folder, "SELECT COUNT(*) FROM events WHERE kind = 'resumed'")
-    return (path.stat().st_ino, *resumed)
+    """What changes when rows that were read before may no longer hold: another run in the folder, or
+    a training that was begun again and takes back what it had logged after the state it goes on from."""
+    sql = "SELECT COUNT(*), MIN(time) FROM events WHERE kind IN ('started', 'resumed')"
+    return tuple(_query(folder, sql))
 
 
 def read_events(folder: Path) -> list[tuple[float, int, str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from air_core.config import ConfigError
 from air_core.records import Record
@@ -19,6 +20,11 @@ def summary_writer() -> type:
     return SummaryWriter
 
 
+def sink_folder(run: Run) -> Path:
+    """Where a run's event files are."""
+    return run.folder / "tensorboard"
+
+
 class TensorBoardSink:
     """The loop's observer behind `--tensorboard`: writes each record to the run's `tensorboard/`.
 
@@ -26,8 +32,7 @@ class TensorBoardSink:
     """
 
     def __init__(self, run: Run, start: int):
-        folder = str(run.folder / "tensorboard")
-        self.writer = summary_writer()(folder, purge_step=start + 1 if start else None)
+        self.writer = summary_writer()(str(sink_folder(run)), purge_step=start + 1)
         if not start:
             self.writer.add_text("config", f"```\n{json.dumps(run.config().to_dict(), indent=2)}\n```")
 

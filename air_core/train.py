@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import os
 import sqlite3
 import sys
 from contextlib import suppress
@@ -16,15 +17,15 @@ from filelock import Timeout
 from air_core.air import AIR
 from air_core.command import Interrupted, run_command
 from air_core.config import ConfigError, parse_setting
-from air_core.control import Control
+from air_core.control import Control, living_runs, state_of
 from air_core.loop import NonFinite, StopRequest, every, run_steps, stop_on_signals, when
 from air_core.observers import HealthMonitor, Progress, Recorder, Snapshotter, Validator, snapshot_steps
 from air_core.presets import PRESETS
 from air_core.records import Record, is_look
 from air_core.runs import Run, RunError, change_settings, create_run, find_run, read_tensors
 from air_core.scenes import load_scenes
-from air_core.store import StoreWriter
-from air_core.tensorboard import TensorBoardSink, summary_writer
+from air_core.store import StoreWriter, read_status
+from air_core.tensorboard import TensorBoardSink, sink_folder, summary_writer
 from air_core.trainer import Trainer
 
 
@@ -61,7 +62,7 @@ def resume(run: Run, trainer: Trainer, store: StoreWriter) -> tuple[int, float]:
 def train(run: Run, stop_requested: StopRequest | None = None, tensorboard: bool = False) -> int:
     """Train a run from where it stands to its last step; the step reached.
 
-    `tensorboard` also writes event files to the run's folder.
+    `tensorboard` also writes event files to the run's folder; a run that has some goes on with them.
 
     Holds the run's lock. Raises `RunError` if another trainer holds it, `NonFinite` if the
     training breaks, `ConfigError` if the settings cannot be followed.
@@ -71,6 +72,8 @@ def train(run: Run, stop_requested: StopRequest | None = None, tensorboard: bool
             store = StoreWriter(run.folder)
             try:
                 return _train_locked(run, store, stop_requested or StopRequest(), tensorboard)
+            except (RunError, ConfigError):
+                raise  # it did not begin
             except BaseException as error:
                 kind = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
                 with suppress(sqlite3.Error):  # a full disk must not hide what happened
@@ -84,6 +87,7 @@ def train(run: Run, stop_requested: StopRequest | None = None, tensorboard: bool
 
 
 def _train_locked(run: Run, store: StoreWriter, stop_requested: StopRequest, tensorboard: bool) -> int:
+    store.take_requests()  # of a training that ended before it could obey
     config = run.config()
     settings = config.train
     torch.set_num_threads(settings.threads)
@@ -94,27 +98,31 @@ def _train_locked(run: Run, store: StoreWriter, stop_requested: StopRequest, ten
     start, seconds = resume(run, trainer, store)
 
     control = Control(store, stop_requested)
-    recorder = Recorder(store, control, settings.batch_size, start, seconds)
+    recorder = Recorder(run, store, control, start, seconds)
     snapshotter = Snapshotter(run, trainer, recorder)
     monitor = HealthMonitor(run, store)
     progress = Progress(start, settings.steps)
-    sinks = [TensorBoardSink(run, start)] if tensorboard else []
+    sinks = [TensorBoardSink(run, start)] if tensorboard or sink_folder(run).exists() else []
     snapshots = snapshot_steps(settings.snapshot_every, settings.steps)
 
     def to_log(step: int, record: Record) -> bool:
         return step % settings.log_every == 0 or is_look(record)
 
+    def looked(step: int, record: Record) -> bool:
+        return is_look(record)
+
+    # What a resumed run goes on from is saved last: all that belongs to its step is there then.
     observers = [
         every(settings.validate_every, validator, also=snapshots),
         *(when(to_log, log) for log in (recorder, *sinks)),
-        every(settings.validate_every, snapshotter.save_state, also=snapshots),
+        when(looked, snapshotter.check),
         when(lambda step, record: step in snapshots, snapshotter),
-        when(lambda step, record: is_look(record), monitor),
+        when(looked, monitor),
+        when(looked, snapshotter.save_state),
         progress,
         control,
     ]
-    store.take_requests()  # of a training that ended before it could obey
-    store.status(state="running", step=start, steps=settings.steps)
+    store.status(state="running", step=start, steps=settings.steps, pid=os.getpid())
     store.event(start, "started" if start == 0 else "resumed", f"at step {start} of {settings.steps}")
     if start == 0:
         snapshotter(0, {})
@@ -122,7 +130,9 @@ def _train_locked(run: Run, store: StoreWriter, stop_requested: StopRequest, ten
         with stop_on_signals(stop_requested):
             reached = run_steps(trainer.step, start, settings.steps, observers, stop_requested)
     except NonFinite as error:
-        monitor(error.step, recorder.broken(error))
+        broken = recorder.broken(error)
+        for observe in (monitor, *sinks):
+            observe(error.step, broken)
         raise
     finally:
         for closed in (progress, *sinks):
@@ -167,7 +177,7 @@ def chosen_run(options: argparse.Namespace) -> Run:
     run = find_run(options.resume)
     config, done = run.config(), max([*run.states(), *run.steps()], default=0)
     steps = options.steps or config.train.steps
-    if done >= steps:
+    if done >= steps and (state_of(run) == "finished" or not run.states()):
         raise RunError(f"run {run.name} is finished at step {done}; give --steps more than that to go on")
     if steps != config.train.steps:
         if not run.states():
@@ -199,12 +209,21 @@ def main(arguments: list[str] | None = None) -> None:
         action="store_true",
         help="also write event files for TensorBoard to the run's folder",
     )
+    parser.add_argument(
+        "--also", action="store_true", help="train although another run is being trained; both get slower"
+    )
     options = parser.parse_args(arguments)
 
     keep_freed_memory()
     pyro.enable_validation(False)
     if options.tensorboard:
         summary_writer()  # before a run is made
+    others = [] if options.also else living_runs()
+    if others:
+        raise RunError(
+            f"run {others[0].name} is being trained; stop it on the Training page or with "
+            f"'kill {read_status(others[0].folder).get('pid', 'PID')}', or train beside it with --also"
+        )
     run = chosen_run(options)
     print(f"run {run.name} in {run.folder}", flush=True)
     stop = StopRequest()

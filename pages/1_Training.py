@@ -3,9 +3,9 @@
 import streamlit as st
 
 from air_core.config import Config
-from air_core.control import state_of
+from air_core.control import living_runs, state_of
 from air_core.figures import Axes
-from air_core.health import diagnose
+from air_core.health import diagnose, settled_after
 from air_core.runs import Run
 from air_core.store import read_events
 from air_core.ui import cached, live
@@ -28,16 +28,21 @@ start_form()
 manage(run)
 
 
+def on_disk(run: Run) -> tuple:
+    """What the page is laid out by: which runs live, and what the shown one has."""
+    return [other.name for other in living_runs()], run.steps(), run.folder.exists()
+
+
 @st.fragment(run_every=POLL_SECONDS if run.is_trained_now() else 5)
-def watch(run: Run, config: Config, axes: Axes, alive_before: bool, steps_before: list[int]) -> None:
-    """Everything that changes while a run is trained; the whole page anew when a snapshot came."""
-    alive, history = run.is_trained_now(), cached.history(run)
-    if alive != alive_before or run.steps() != steps_before:
+def watch(run: Run, config: Config, axes: Axes, shown: tuple) -> None:
+    """Everything that changes while a run is trained; the whole page anew if what it shows has changed."""
+    if on_disk(run) != shown:
         st.rerun()
+    alive, history = run.is_trained_now(), cached.history(run)
     state = state_of(run, alive)
     controls(run, state)
     show_state(run, config.train, history, state)
-    for finding in diagnose(history.telling_rows()):
+    for finding in diagnose(history.telling_rows(), settled_after(config.train)):
         st.warning(f"**{finding.title}.** {finding.evidence} {finding.remedy}", icon=":material/healing:")
     if history.last:
         show_curves(run, history, axes)
@@ -52,7 +57,7 @@ config = run.config()
 axes = of_run(axes_controls(), config, mark)
 left, right = st.columns([3, 2], gap="large")
 with left:
-    watch(run, config, axes, run.is_trained_now(), steps)
+    watch(run, config, axes, on_disk(run))
 with right:
     if steps:
         live.show(pictures(run, pick_moment(run)), "moment-pictures")

@@ -31,13 +31,15 @@ if not chosen:
 alive = any(runs[name][0].is_trained_now() for name in chosen)
 
 
-@st.fragment(run_every=POLL_SECONDS if alive else None)
+@st.fragment(run_every=POLL_SECONDS if alive else 5)
 def curves() -> None:
     """The chart, again and again while one of the runs is trained."""
+    if alive != any(runs[name][0].is_trained_now() for name in chosen):
+        st.rerun()
     histories = {name: cached.history(runs[name][0]) for name in chosen}
     view = live.views_of("compare").get("compare")
     each = {name: of_run(axes, runs[name][1]) for name in chosen}
-    figure = compare_figure(histories, each, measure, view)
+    figure = compare_figure(histories, each, measure, {name: k for k, name in enumerate(runs)}, view)
     figure["layout"]["showlegend"] = True
     alt, revision = f"{measure} of {', '.join(chosen)}", f"{measure} {axes.unit} {axes.log_x}"
     live.show([live.Panel("compare", figure, alt, height=460, revision=revision)], "compare")

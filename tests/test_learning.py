@@ -4,22 +4,25 @@ import json
 import subprocess
 import sys
 
-import pytest
-
 from air_core.runs import find_run
 from air_core.store import read_events
 from tests.record_series import SERIES
 
-STEPS = 1800
+STEPS = 1500
 SMALL = {"n_train": 20_000, "n_test": 2000, "n_validation": 1000, "validate_every": 200}
-TINY = (
-    SMALL
-    | {"n_validation": 200, "validate_every": 100, "batch_size": 8, "rnn_size": 32}
-    | {
-        "embedding": "linear",
-        "embedding_size": 32,
-    }
-)
+TINY = SMALL | {
+    "n_validation": 200,
+    "batch_size": 64,
+    "rnn_size": 8,
+    "embedding": "linear",
+    "embedding_size": 8,
+    "z_what_size": 4,
+    "predictor_sizes": (8,),
+    "encoder_sizes": (8,),
+    "decoder_sizes": (8,),
+    "window_side": 8,
+    "threads": 1,
+}
 """Enough to go wrong with."""
 
 
@@ -51,13 +54,10 @@ def test_a_short_training_counts_and_is_called_healthy(own_runs):
     assert findings("short") == []
 
 
-@pytest.mark.parametrize(
-    ("series", "title"), [("blank", "Nothing is painted"), ("shared_window", "Two digits share one window")]
-)
-def test_a_broken_training_says_what_is_wrong_while_it_runs(own_runs, series, title):
-    trained = train("broken", 1200, **TINY, **SERIES[series])
+def test_a_broken_training_says_what_is_wrong_while_it_runs(own_runs):
+    trained = train("broken", 1450, **TINY, **SERIES["blank"])
     assert trained.returncode == 0, trained.stderr
-    assert findings("broken")[0].startswith(title)
+    assert findings("broken")[0].startswith("Nothing is painted")
 
 
 def test_a_training_that_breaks_says_what_broke(own_runs):

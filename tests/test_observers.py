@@ -30,7 +30,7 @@ def events(run) -> list[tuple[int, str]]:
 
 
 def test_a_failure_is_an_event_once_and_so_is_its_end(own_runs):
-    run = create_run("tiny", TINY)
+    run = create_run("tiny", TINY.with_settings(batch_size=64))
     store = StoreWriter(run.folder)
     monitor = HealthMonitor(run, store)
     looks = [row for row in load("blank") if is_look(row.record)]
@@ -43,7 +43,7 @@ def test_a_failure_is_an_event_once_and_so_is_its_end(own_runs):
 
 
 def test_a_resumed_monitor_does_not_repeat_itself(own_runs):
-    run = create_run("tiny", TINY)
+    run = create_run("tiny", TINY.with_settings(batch_size=64))
     store = StoreWriter(run.folder)
     looks = [row for row in load("blank") if is_look(row.record)]
     for row in looks[:-1]:

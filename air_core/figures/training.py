@@ -144,13 +144,21 @@ def measured(history: History, measure: str) -> Series:
 
 
 def compare_figure(
-    histories: dict[str, History], axes: dict[str, Axes], measure: str, view: View = None
+    histories: dict[str, History],
+    axes: dict[str, Axes],
+    measure: str,
+    places: dict[str, int] | None = None,
+    view: View = None,
 ) -> dict:
-    """One curve per run, by name, of a measure of `COMPARED`."""
+    """One curve per run, by name, of a measure of `COMPARED`.
+
+    A run's place gives its colour and dash; by default the order of `histories`.
+    """
     logged, y_title, more = COMPARED[measure]
     curves = []
     for k, (name, history) in enumerate(histories.items()):
-        colour, dash = RUN_COLOURS[k % len(RUN_COLOURS)], STEP_DASHES[k % len(STEP_DASHES)]
+        again, place = divmod(places[name] if places else k, len(RUN_COLOURS))
+        colour, dash = RUN_COLOURS[place], STEP_DASHES[again % len(STEP_DASHES)]
         series = measured(history, measure)
         span = axes[name].span if not logged.startswith(LOOK) else 1
         curves.append(Curve(name, axes[name].x(series), series.values, colour, dash, span))

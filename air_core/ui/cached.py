@@ -68,7 +68,7 @@ def whole_step(run: Run, step: int | None = None) -> tuple[int, list[str]]:
             return k, damaged
         except (RunError, ConfigError, OSError) as error:
             damaged.append(str(error))
-    _unusable(damaged[0])
+    _unusable(damaged[0] if damaged else f"run {run.name} has no snapshot")
 
 
 def snapshot_key(run: Run, step: int) -> tuple[str, int, int]:

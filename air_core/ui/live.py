@@ -76,11 +76,11 @@ def views_of(key: str) -> dict[str, tuple[float, float]]:
     return views
 
 
-def show(panels: list[Panel] | list[str], key: str, columns: int = 1, stamp: str = "") -> None:
-    """Mount panels (or their `as_json`) in a grid of `columns`; again with new data to update.
+def show(panels: list[Panel] | list[str], key: str, stamp: str = "") -> None:
+    """Mount panels (or their `as_json`), one below the other; again with new data to update.
 
     `stamp` is left in the page, to tell by it what is on screen.
     """
     texts = [panel if isinstance(panel, str) else panel.as_json() for panel in panels]
-    data = {"plotly": plotly_url(), "panels": texts, "columns": columns, "stamp": stamp}
+    data = {"plotly": plotly_url(), "panels": texts, "stamp": stamp}
     _component(key=key, data=data, default={"view": {}}, on_view_change=lambda: None)

@@ -33,7 +33,7 @@ def manage(run: Run) -> None:
 
 def _copy(run: Run) -> None:
     st.session_state["new-origin"] = f"run:{run.name}"
-    st.session_state["form-open"] = True
+    st.session_state["start-form"] = True
 
 
 def _hide(run: Run) -> None:

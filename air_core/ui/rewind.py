@@ -49,6 +49,8 @@ def _tick(run: Run) -> None:
     """Go one snapshot on, once each time that it is called by the clock."""
     if time.monotonic() - st.session_state["moved-at"] < 0.8 * PLAY_SECONDS:
         return  # called by the page
+    if not run.steps():
+        st.rerun()  # the run was deleted elsewhere
     _move(run, 1)
     at_end = moment_of(run) == run.steps()[-1]
     st.session_state.update({"playing": None if at_end else run.name, "moved-at": time.monotonic()})

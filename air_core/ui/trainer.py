@@ -35,8 +35,7 @@ SECTION_TITLES = {"scene": "Scenes", "model": "Model and guide", "train": "Optim
 
 def start_form() -> None:
     """The form that starts a training: what to start from, name, settings, the equal command line."""
-    opened = st.session_state.pop("form-open", False)
-    with st.expander("Start a training", icon=":material/play_arrow:", expanded=opened):
+    with st.expander("Start a training", icon=":material/play_arrow:", key="start-form", on_change="rerun"):
         alive = living_runs()
         if alive:
             name = alive[0].name
@@ -74,7 +73,7 @@ def start_form() -> None:
 def _origins() -> dict[str, tuple[str, Config]]:
     """What a training can start from: key to label and settings."""
     origins = {f"preset:{name}": (f"preset {name}", config) for name, config in PRESETS.items()}
-    for run in list_runs():
+    for run in list_runs(hidden=False):
         with suppress(RunError):
             origins[f"run:{run.name}"] = (f"settings of run {run.name}", run.config())
     return origins
@@ -92,7 +91,7 @@ def _command(config: Config, name: str, changes: dict[str, str]) -> str:
         f" --set {shlex.quote(f'{key}={value}')}"
         for key, value in (differences(PRESETS[preset]) | changes).items()
     )
-    return f"python -m air_core.train --preset {preset} --name {name}{flags}"
+    return f"python -m air_core.train --preset {preset} --name {shlex.quote(name)}{flags}"
 
 
 def controls(run: Run, state: str) -> None:
@@ -176,7 +175,8 @@ def _widget(column: Any, item: Field, value: Any, key: str) -> str:
     if isinstance(value, int):
         low, high = item.metadata["low"], item.metadata["high"]
         return str(column.number_input(label, low, high, value, key=key, help=tip))
-    return column.text_input(label, setting_text(value), key=key, help=tip).replace(" ", "")
+    text = column.text_input(label, setting_text(value), key=key, help=tip).strip()
+    return text if isinstance(value, str) else text.replace(" ", "")
 
 
 def _range(item: Field) -> str:

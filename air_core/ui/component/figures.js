@@ -106,8 +106,8 @@ function drawPanel(Plotly, grid, panel, state) {
   const config = { displaylogo: false, responsive: false, displayModeBar: panel.fit ? false : "hover" };
   Plotly.react(plot, data, drawn, config);
   element.dataset.points = plot._fullData.reduce((n, trace) => n + (trace._length ?? 0), 0);
-  if (!state.watched.has(panel.name)) {
-    state.watched.add(panel.name);
+  if (!state.watched.has(plot)) {
+    state.watched.add(plot);
     if (!panel.fit) reportZoom(plot, panel.name, state.views, state.report);
   }
 }
@@ -121,7 +121,7 @@ function draw(Plotly, grid, state, all = false) {
     if (!panels.some((panel) => panel.name === element.dataset.panel)) {
       state.sight.unobserve(element);
       Plotly.purge(element.querySelector(".air-plot"));
-      for (const known of [state.watched, state.inSight]) known.delete(element.dataset.panel);
+      state.inSight.delete(element.dataset.panel);
       element.remove();
     }
   }
@@ -129,7 +129,10 @@ function draw(Plotly, grid, state, all = false) {
     const element = card(grid, panel);
     state.sight.observe(element);
     const drawn = state.drawn.get(element);
-    if (drawn && !state.inSight.has(panel.name)) continue; // until it is scrolled to
+    if (drawn && !state.inSight.has(panel.name)) {
+      if (all) state.drawn.set(element, "another width or theme");
+      continue; // until it is scrolled to
+    }
     if (all || drawn !== panel.text) drawPanel(Plotly, grid, panel, state);
     state.drawn.set(element, panel.text);
   }
@@ -164,7 +167,7 @@ function watch(grid, redraw, signal) {
 /** What a mount remembers between its drawings, until it leaves the page. */
 function begin(grid, setStateValue) {
   const gone = new AbortController();
-  const state = { views: {}, watched: new Set(), inSight: new Set(), drawn: new WeakMap(), gone: gone.signal };
+  const state = { views: {}, watched: new WeakSet(), inSight: new Set(), drawn: new WeakMap(), gone: gone.signal };
   let timer;
   state.report = () => {
     clearTimeout(timer);
@@ -192,18 +195,18 @@ function lookOut(Plotly, grid, state) {
 
 export default function ({ data, parentElement, setStateValue }) {
   const grid = parentElement.querySelector(".air-figures");
-  grid.style.setProperty("--air-columns", data.columns);
   const state = (grid.airState ??= begin(grid, setStateValue));
   const panels = data.panels.map((text) => ({ text, ...JSON.parse(text) }));
   state.data = { ...data, panels };
-  library(data.plotly)
-    .then((Plotly) => {
+  library(data.plotly).then(
+    (Plotly) => {
       if (state.gone.aborted) return;
       if (!state.sight) lookOut(Plotly, grid, state);
       draw(Plotly, grid, state); // the newest data, should more have come meanwhile
-    })
-    .catch((error) => {
+    },
+    (error) => {
       grid.textContent = `${error.message}. Reload the page.`;
-    });
+    },
+  );
   return state.leave;
 }
