@@ -188,6 +188,18 @@ def chosen_run(options: argparse.Namespace) -> Run:
     return run
 
 
+def refuse_beside_another(resumed: str | None) -> None:
+    """Raise `RunError` if a run other than the `resumed` one is being trained: both would get slower."""
+    own = find_run(resumed).folder.resolve() if resumed else None
+    for other in living_runs():
+        if other.folder.resolve() != own:
+            pid = read_status(other.folder).get("pid", "PID")
+            raise RunError(
+                f"run {other.name} is being trained; stop it on the Training page or with 'kill {pid}', "
+                "or train beside it with --also"
+            )
+
+
 def main(arguments: list[str] | None = None) -> None:
     """The command; raises what `run_command` turns into one line."""
     parser = argparse.ArgumentParser(prog="python -m air_core.train", description=__doc__)
@@ -218,12 +230,8 @@ def main(arguments: list[str] | None = None) -> None:
     pyro.enable_validation(False)
     if options.tensorboard:
         summary_writer()  # before a run is made
-    others = [] if options.also else living_runs()
-    if others:
-        raise RunError(
-            f"run {others[0].name} is being trained; stop it on the Training page or with "
-            f"'kill {read_status(others[0].folder).get('pid', 'PID')}', or train beside it with --also"
-        )
+    if not options.also:
+        refuse_beside_another(options.resume)
     run = chosen_run(options)
     print(f"run {run.name} in {run.folder}", flush=True)
     stop = StopRequest()

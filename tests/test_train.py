@@ -97,7 +97,7 @@ def wait_for_step(run_folder, step: int) -> None:
     raise AssertionError(f"step {step} was never reached")
 
 
-LONGER = flags(steps=500, snapshot_every=100, validate_every=20)
+LONGER = flags(steps=800, snapshot_every=100, validate_every=20)
 
 
 @pytest.fixture(scope="module")
@@ -124,10 +124,15 @@ def test_a_run_that_is_asked_to_stop_resumes_bit_for_bit(longer, number, code):
     assert run.is_trained_now()
     refused = finish(start("--resume", name))
     assert refused[0] == 1 and "being trained by another process" in refused[2]
+    beside = finish(start("--name", "beside", *TINY_FLAGS))
+    assert (
+        beside[0] == 1 and f"run {name} is being trained" in beside[2] and f"kill {process.pid}" in beside[2]
+    )
+    assert not (longer.folder.parent / "beside").exists()
     process.send_signal(number)
     returned, _, err = finish(process)
     assert returned == code and "Traceback" not in err and f"--resume {name}" in err
-    assert run.states()[-1] < 500 and not run.is_trained_now()
+    assert run.states()[-1] < 800 and not run.is_trained_now()
     assert finish(start("--resume", name))[0] == 0
     assert_same_run(run, longer)
 
