@@ -12,9 +12,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 import torch
 
+from air_core.control import state_of
 from air_core.runs import Run, find_run, read_tensors
 from air_core.store import read_metrics, read_status
 from tests.conftest import TINY
@@ -51,38 +53,39 @@ def assert_same_run(one: Run, other: Run) -> None:
     assert rows_of(one) == rows_of(other)
 
 
+def wait_for_a_moment(process: subprocess.Popen, folder: Path, drawn: random.Random, stride: float) -> None:
+    """Wait until a random moment: one in four while it starts, the others a while into its steps."""
+    if drawn.random() < 0.25:
+        time.sleep(drawn.uniform(0.5, 5))  # Python, torch, scenes, resuming, first steps
+        return
+    target = int(read_status(folder).get("step", 0)) + drawn.uniform(0, stride)
+    while process.poll() is None and int(read_status(folder).get("step", 0)) < target:
+        time.sleep(0.005)
+    time.sleep(drawn.uniform(0, 0.1))
+
+
 def kill_often(whole: Run, name: str, settings: list[str], kills: int, seed: int) -> tuple[Run, list[int]]:
     """Train `name` with the settings of the finished run `whole`, killing it; the steps it was killed at.
 
     After each kill the rows in the store must be those of `whole`, without a gap, at least up to the
     last saved state.
     """
-    drawn = random.Random(seed)
-    steps = whole.config().train.steps
-    killed, arguments = [], ["--name", name, *settings]
+    drawn, killed = random.Random(seed), []
+    run = Run(whole.folder.parent / name)
     while len(killed) < kills:
-        process = start(*arguments)
-        began = killed[-1] if killed else 0
-        moment = began + drawn.uniform(0, 1.5 * steps / kills)
-        status = read_status(whole.folder.parent / name)
-        while process.poll() is None and int(status.get("step", 0)) < moment:
-            time.sleep(0.005)
-            status = read_status(whole.folder.parent / name)
-        time.sleep(drawn.uniform(0, 0.1))
+        begun = (run.folder / "config.json").exists()
+        process = start(*(["--resume", name] if begun else ["--name", name, *settings]))
+        wait_for_a_moment(process, run.folder, drawn, stride=whole.config().train.steps / kills)
         process.send_signal(signal.SIGKILL)
-        process.communicate()
-        if process.returncode != -signal.SIGKILL:
-            break  # it was finished before
-        run = find_run(name)
+        _, errors = process.communicate()
+        assert process.returncode == -signal.SIGKILL, f"it ended by itself: {errors}"
         killed.append(int(read_status(run.folder).get("step", 0)))
         rows = rows_of(run)
         assert rows == rows_of(whole)[: len(rows)]
-        assert not run.states() or (rows and rows[-1][0] >= run.states()[-1])
-        arguments = ["--resume", name]
-    if process.returncode:
-        _, errors = start("--resume", name).communicate()
-        assert find_run(name).steps()[-1] == steps, errors
-    return find_run(name), killed
+        assert not run.states() or not run.states()[-1] or rows[-1][0] >= run.states()[-1]
+    _, errors = start("--resume", name).communicate()
+    assert state_of(run) == "finished", errors
+    return run, killed
 
 
 def main(kills: int = 30, seed: int = 0) -> None:

@@ -1,7 +1,9 @@
 """Training: the command's contract, and that nothing a user does to it loses anything."""
 
+import errno
 import os
 import signal
+import sqlite3
 import subprocess
 import time
 
@@ -11,11 +13,12 @@ import torch
 
 from air_core import train as train_module
 from air_core.command import run_command
+from air_core.control import state_of
 from air_core.loop import NonFinite, StopRequest
 from air_core.presets import PRESETS
 from air_core.records import is_look
 from air_core.runs import Run, RunError, create_run, find_run, read_tensors
-from air_core.store import read_events, read_metrics, read_status
+from air_core.store import StoreWriter, read_events, read_metrics, read_status
 from air_core.train import train
 from air_core.trainer import batch_indices, step_size
 from tests.conftest import TINY
@@ -206,17 +209,33 @@ def test_a_run_keeps_its_origin_when_it_is_prolonged(uninterrupted):
     assert {**prolonged, "settings": 0} == {**description, "settings": 0}
 
 
-def test_a_full_disk_is_one_clear_line(own_runs, monkeypatch, capsys):
+def test_a_disk_that_fills_up_leaves_what_was_saved(own_runs, monkeypatch, capsys):
+    """ENOSPC where weights are made durable: one clear line, and the last good snapshot loads."""
+    run, real = create_run("full", TINY), os.fsync
+
+    def no_space(file):
+        if run.states() == [4, 8]:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(file)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", no_space)
+        assert run_command("air_core.train", lambda: train(run)) == 1
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert [line for line in lines if "step 4" not in line][-1].startswith("air_core.train: No space left")
+    assert run.steps() == [0, 4, 8] and not list(run.folder.glob("*.tmp"))
+    assert state_of(run) == "failed" and run.load()
+    assert train(run) == 12  # once there is room again
+
+
+def test_a_store_on_a_full_disk_is_one_clear_line(own_runs, monkeypatch, capsys):
     def no_space(*_):
-        raise OSError(28, "No space left on device", "state_00000004.safetensors")
+        raise sqlite3.OperationalError("database or disk is full")
 
     run = create_run("full", TINY)
-    monkeypatch.setattr(train_module.Snapshotter, "save_state", no_space)
+    monkeypatch.setattr(StoreWriter, "log", no_space)
     assert run_command("air_core.train", lambda: train(run)) == 1
-    assert (
-        capsys.readouterr().err.strip()
-        == "air_core.train: No space left on device: state_00000004.safetensors"
-    )
+    assert capsys.readouterr().err.strip().endswith("air_core.train: database or disk is full")
 
 
 @pytest.mark.parametrize(
