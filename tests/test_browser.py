@@ -23,24 +23,24 @@ def shoot(page, name: str) -> Path:
     return SHOTS / f"{name}.png"
 
 
-@pytest.mark.parametrize("name", PAGES, ids=lambda name: name or "Home")
+def painted(page, name: str) -> int:
+    """How many pictures or lines a page shows."""
+    shown = ".scatterlayer path" if name in ("Training", "Compare") else "image"
+    return page.locator(f"{PICTURE} {shown}").count()
+
+
+@pytest.mark.parametrize("name", ["", "Training", "Compose"], ids=lambda name: name or "Home")
 def test_a_deep_link_is_the_first_request_to_a_fresh_server(name):
     with served() as address, browser_page(address) as (page, wrong):
         page.goto(f"{address}/{name}")
         wait_until_done(page)
-        assert not problems(page)
-        painted = (
-            page.locator(f"{PICTURE} image").count()
-            if name != "Training"
-            else page.locator(f"{PICTURE} .scatterlayer path").count()
-        )
-        assert painted > 0
-        assert shoot(page, f"{name or 'Home'}-light").stat().st_size > 20_000
+        assert not problems(page) and painted(page, name) > 0
         assert not wrong
 
 
-def test_every_page_in_the_dark_by_its_link():
-    with served() as address, browser_page(address, "dark") as (page, wrong):
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_by_its_link(scheme):
+    with served() as address, browser_page(address, scheme) as (page, wrong):
         page.goto(address)
         wait_until_done(page)
         for place, name in enumerate(PAGES):
@@ -49,8 +49,8 @@ def test_every_page_in_the_dark_by_its_link():
             page.wait_for_url(f"{address}/{name}*")
             page.get_by_role("heading", level=1, name=name or "AIR Explorer").wait_for()
             wait_until_done(page)
-            assert not problems(page)
-            shoot(page, f"{name or 'Home'}-dark")
+            assert not problems(page) and painted(page, name) > 0
+            assert shoot(page, f"{name or 'Home'}-{scheme}").stat().st_size > 20_000
         assert not wrong
 
 

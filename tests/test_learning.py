@@ -8,8 +8,8 @@ from air_core.runs import find_run
 from air_core.store import read_events
 from tests.record_series import SERIES
 
-STEPS = 1500
-SMALL = {"n_train": 20_000, "n_test": 2000, "n_validation": 1000, "validate_every": 200}
+STEPS = 1400
+SMALL = {"n_train": 20_000, "n_test": 2000, "n_validation": 500, "validate_every": 200}
 TINY = SMALL | {
     "n_validation": 200,
     "batch_size": 64,
