@@ -9,7 +9,7 @@ from air_core.runs import Run, create_run
 from air_core.store import StoreError, read_events, read_metrics, read_status, send_request
 from tests.conftest import TINY
 
-LONG = TINY.with_settings(steps=800, snapshot_every=500, validate_every=500)
+LONG = TINY.with_settings(steps=500, snapshot_every=500, validate_every=500)
 
 
 def wait_for(condition, seconds: float = 60.0) -> None:
@@ -44,7 +44,7 @@ def test_start_pause_continue_stop_and_go_on(own_runs):
 
     send_request(run.folder, "stop")
     wait_for(lambda: not run.is_trained_now())
-    assert state_of(run) == "interrupted" and run.states()[-1] < 800
+    assert state_of(run) == "interrupted" and run.states()[-1] < 500
 
     launch(run)
     wait_for(lambda: state_of(run) == "finished")
@@ -56,7 +56,7 @@ def test_start_pause_continue_stop_and_go_on(own_runs):
         "resumed",
         "finished",
     ]
-    assert [row.step for row in read_metrics(run.folder)] == list(range(2, 801, 2))
+    assert [row.step for row in read_metrics(run.folder)] == list(range(2, 501, 2))
 
 
 def test_a_paused_trainer_can_be_stopped(own_runs):

@@ -23,7 +23,7 @@ def count_bars(q_counts: np.ndarray, truth: int | None = None) -> go.Figure:
         )
     figure.update_layout(
         height=200,
-        margin={"l": 0, "r": 0, "t": 8, "b": 0},
+        margin={"l": 46, "r": 0, "t": 8, "b": 40},
         xaxis_title="count n",
         xaxis_type="category",
         yaxis={"range": [0, 1.15], "tickformat": ".0%", "tickvals": [0, 0.5, 1], "title": "q(n | x)"},
