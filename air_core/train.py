@@ -7,6 +7,7 @@ import ctypes
 import os
 import sqlite3
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -16,9 +17,9 @@ from filelock import Timeout
 
 from air_core.air import AIR
 from air_core.command import Interrupted, run_command
-from air_core.config import ConfigError, parse_setting
+from air_core.config import ConfigError, TrainConfig, parse_setting
 from air_core.control import Control, living_runs, state_of
-from air_core.loop import NonFinite, StopRequest, every, run_steps, stop_on_signals, when
+from air_core.loop import NonFinite, Observer, StopRequest, every, run_steps, stop_on_signals, when
 from air_core.observers import HealthMonitor, Progress, Recorder, Snapshotter, Validator, snapshot_steps
 from air_core.presets import PRESETS
 from air_core.records import Record, is_look
@@ -86,6 +87,35 @@ def train(run: Run, stop_requested: StopRequest | None = None, tensorboard: bool
         raise RunError(f"run {run.name} is being trained by another process") from None
 
 
+def _observers(
+    settings: TrainConfig,
+    validator: Observer,
+    logs: Sequence[Observer],
+    snapshotter: Snapshotter,
+    monitor: Observer,
+) -> list[Observer]:
+    """Who looks at which steps, in order.
+
+    What a resumed run goes on from is saved last: all that belongs to its step is there then.
+    """
+    snapshots = snapshot_steps(settings.snapshot_every, settings.steps)
+
+    def to_log(step: int, record: Record) -> bool:
+        return step % settings.log_every == 0 or is_look(record)
+
+    def looked(step: int, record: Record) -> bool:
+        return is_look(record)
+
+    return [
+        every(settings.validate_every, validator, also=snapshots),
+        *(when(to_log, log) for log in logs),
+        when(looked, snapshotter.check),
+        when(lambda step, record: step in snapshots, snapshotter),
+        when(looked, monitor),
+        when(looked, snapshotter.save_state),
+    ]
+
+
 def _train_locked(run: Run, store: StoreWriter, stop_requested: StopRequest, tensorboard: bool) -> int:
     store.take_requests()  # of a training that ended before it could obey
     config = run.config()
@@ -103,22 +133,8 @@ def _train_locked(run: Run, store: StoreWriter, stop_requested: StopRequest, ten
     monitor = HealthMonitor(run, store)
     progress = Progress(start, settings.steps)
     sinks = [TensorBoardSink(run, start)] if tensorboard or sink_folder(run).exists() else []
-    snapshots = snapshot_steps(settings.snapshot_every, settings.steps)
-
-    def to_log(step: int, record: Record) -> bool:
-        return step % settings.log_every == 0 or is_look(record)
-
-    def looked(step: int, record: Record) -> bool:
-        return is_look(record)
-
-    # What a resumed run goes on from is saved last: all that belongs to its step is there then.
     observers = [
-        every(settings.validate_every, validator, also=snapshots),
-        *(when(to_log, log) for log in (recorder, *sinks)),
-        when(looked, snapshotter.check),
-        when(lambda step, record: step in snapshots, snapshotter),
-        when(looked, monitor),
-        when(looked, snapshotter.save_state),
+        *_observers(settings, validator, (recorder, *sinks), snapshotter, monitor),
         progress,
         control,
     ]

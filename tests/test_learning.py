@@ -9,7 +9,7 @@ from air_core.store import read_events
 from tests.record_series import SERIES
 
 STEPS = 1400
-SMALL = {"n_train": 20_000, "n_test": 2000, "n_validation": 500, "validate_every": 200}
+SMALL = {"n_train": 20_000, "n_test": 1000, "n_validation": 500, "validate_every": 200}
 TINY = SMALL | {
     "n_validation": 200,
     "batch_size": 64,
@@ -22,6 +22,8 @@ TINY = SMALL | {
     "decoder_sizes": (8,),
     "window_side": 8,
     "threads": 1,
+    "counts": (0, 1),
+    "max_steps": 1,
 }
 """Enough to go wrong with."""
 

@@ -129,26 +129,23 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_it_was_not(longer):
     assert_same_run(run, longer)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_run_that_is_asked_to_stop_resumes_bit_for_bit(longer, number, code, command, monkeypatch):
+def test_a_run_that_is_asked_to_stop_resumes_bit_for_bit(longer, command, monkeypatch):
     monkeypatch.setenv("AIR_CHECKPOINTS", str(longer.folder.parent))
-    name = f"asked-{code}"
-    process = start("--name", name, *LONGER)
-    run = Run(longer.folder.parent / name)
-    wait_for_step(run.folder, 150)
-    assert run.is_trained_now()
-    refused = finish(start("--resume", name))
-    assert refused[0] == 1 and "being trained by another process" in refused[2]
-    beside = finish(start("--name", "beside", *TINY_FLAGS))
-    assert (
-        beside[0] == 1 and f"run {name} is being trained" in beside[2] and f"kill {process.pid}" in beside[2]
-    )
-    assert not (longer.folder.parent / "beside").exists()
-    process.send_signal(number)
-    returned, _, err = finish(process)
-    assert returned == code and "Traceback" not in err and f"--resume {name}" in err
-    assert run.states()[-1] < 800 and not run.is_trained_now()
-    assert finish(start("--resume", name))[0] == 0
+    run, process = Run(longer.folder.parent / "asked"), start("--name", "asked", *LONGER)
+    for number, code, step in ((signal.SIGINT, 130, 150), (signal.SIGTERM, 143, 400)):
+        wait_for_step(run.folder, step)
+        assert run.is_trained_now()
+        refused = command("--resume", "asked")
+        assert refused[0] == 1 and "being trained by another process" in refused[2]
+        beside = command("--name", "beside", *TINY_FLAGS)
+        assert beside[0] == 1 and "run asked is being trained" in beside[2]
+        assert f"kill {process.pid}" in beside[2] and not (longer.folder.parent / "beside").exists()
+        process.send_signal(number)
+        returned, _, err = finish(process)
+        assert returned == code and "Traceback" not in err and "--resume asked" in err
+        assert run.states()[-1] < 800 and not run.is_trained_now()
+        process = start("--resume", "asked")
+    assert finish(process)[0] == 0
     assert_same_run(run, longer)
 
 

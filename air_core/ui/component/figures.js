@@ -66,8 +66,6 @@ function card(grid, panel) {
       tip.type = "button";
       tip.className = "air-tip";
       tip.textContent = "?";
-      tip.dataset.tip = panel.help;
-      tip.setAttribute("aria-label", panel.help);
       heading.append(tip);
     }
     element.append(heading);
@@ -96,6 +94,11 @@ function drawPanel(Plotly, grid, panel, state) {
   const { data, layout } = panel.figure;
   const width = plot.clientWidth || grid.clientWidth;
   plot.setAttribute("aria-label", panel.alt);
+  const tip = element.querySelector(".air-tip");
+  if (tip) {
+    tip.dataset.tip = panel.help;
+    tip.setAttribute("aria-label", panel.help);
+  }
   const drawn = {
     ...layout,
     template: theme(grid),
