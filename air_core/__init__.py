@@ -1,5 +1,6 @@
 """AIR (Attend, Infer, Repeat) in Pyro: the map of the package, from the ground up.
 
+    settings             what a setting is: a field with a range and a sentence
     config, presets      every setting of a run, JSON; settings to start from
     registry             named choices: scenes, priors, embeddings, guides, estimators
     records              the names of logged values

@@ -11,6 +11,7 @@ from air_core.config import Config
 from air_core.estimators import ESTIMATORS
 from air_core.guide import GUIDES
 from air_core.model import Model
+from air_core.networks import he_initial_weights
 
 
 class AIR(nn.Module):
@@ -26,7 +27,9 @@ class AIR(nn.Module):
         canvas_side = config.scene.canvas_side
         with_baseline = ESTIMATORS[config.train.estimator].uses_baseline
         self.model = Model(config.model, canvas_side)
-        self.guide = GUIDES[config.model.guide](config.model, canvas_side, with_baseline)
+        self.guide = GUIDES[config.model.guide](config.model, canvas_side, self.model.paint, with_baseline)
+        if config.model.initial_weights == "he":
+            he_initial_weights(self)
 
 
 def svi_programs(air: AIR) -> tuple[Callable, Callable]:

@@ -8,75 +8,26 @@ construction and go to JSON and back. No two fields share a name, so `--set name
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
-import math
 import typing
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
+from air_core.settings import ConfigError, Section, setting, type_hints
 
-class ConfigError(ValueError):
-    """A setting that cannot be used; the message names it and says what would be accepted."""
-
-
-def setting(default: Any, doc: str, *, low=None, high=None, open_low=False, advanced=False) -> Any:
-    """A dataclass field with its one-sentence `doc` and its range [low, high].
-
-    `open_low` leaves `low` itself out. For tuples the range holds for each element. `advanced`
-    marks what a form may fold away.
-    """
-    metadata = {"doc": doc, "low": low, "high": high, "open_low": open_low, "advanced": advanced}
-    return field(default=default, metadata=metadata)
-
-
-def _check_number(name: str, value: float, metadata: typing.Mapping[str, Any]) -> None:
-    low, high = metadata["low"], metadata["high"]
-    if not math.isfinite(value):
-        raise ConfigError(f"{name}: {value} is not a finite number")
-    too_low = low is not None and (value <= low if metadata["open_low"] else value < low)
-    if too_low or (high is not None and value > high):
-        bracket = "(" if metadata["open_low"] or low is None else "["
-        lower = "-inf" if low is None else low
-        upper = "inf)" if high is None else f"{high}]"
-        raise ConfigError(f"{name}: {value} is outside {bracket}{lower}, {upper}")
-
-
-def _coerce(name: str, value: Any, kind: Any) -> Any:
-    """`value` as the annotated type `kind`; numbers may widen (int to float), never narrow."""
-    if typing.get_origin(kind) is tuple:
-        if isinstance(value, (str, bytes)) or not isinstance(value, (list, tuple)):
-            raise ConfigError(f"{name}: {value!r} is not a list")
-        return tuple(_coerce(name, item, typing.get_args(kind)[0]) for item in value)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise ConfigError(f"{name}: {value!r} is not of type {kind.__name__}")
-    return value
-
-
-_type_hints = functools.cache(typing.get_type_hints)
-
-
-class _Section:
-    """What the three config dataclasses share: checking on construction."""
-
-    def __post_init__(self) -> None:
-        kinds = _type_hints(type(self))
-        for item in fields(self):
-            value = _coerce(item.name, getattr(self, item.name), kinds[item.name])
-            object.__setattr__(self, item.name, value)
-            for number in value if isinstance(value, tuple) else (value,):
-                if isinstance(number, (int, float)) and not isinstance(number, bool):
-                    _check_number(item.name, number, item.metadata)
-        self.check()
-
-    def check(self) -> None:
-        """Raise `ConfigError` where fields contradict each other."""
+__all__ = [
+    "Config",
+    "ConfigError",
+    "ModelConfig",
+    "SceneConfig",
+    "TrainConfig",
+    "parse_setting",
+    "setting_text",
+]
 
 
 @dataclass(frozen=True)
-class SceneConfig(_Section):
+class SceneConfig(Section):
     """The recipe of the data: scenes of digits with their ground truth."""
 
     scenes: str = setting("multi_mnist", "Generator of the scenes.")
@@ -125,7 +76,7 @@ class SceneConfig(_Section):
 
 
 @dataclass(frozen=True)
-class ModelConfig(_Section):
+class ModelConfig(Section):
     """The generative model p(x, z) and its guide q(z | x)."""
 
     max_steps: int = setting(3, "T: the most objects that the guide may find.", low=1, high=10)
@@ -153,7 +104,7 @@ class ModelConfig(_Section):
     )
     guide: str = setting(
         "windowed",
-        "How the guide infers z_what: 'windowed' from the crop at z_where, 'basic' from the recurrent state.",
+        "How the guide infers an object: 'basic' reads z_what from the recurrent state, 'windowed' from the crop at z_where, 'glimpse' also looks closer before it settles z_where.",
     )
     embedding: str = setting("convolutional", "What reads the scene before the recurrent network.")
     embedding_size: int = setting(
@@ -162,6 +113,13 @@ class ModelConfig(_Section):
     rnn_size: int = setting(256, "Hidden size of the guide's LSTM.", low=1, high=4096, advanced=True)
     predictor_sizes: tuple[int, ...] = setting(
         (200,), "Hidden layers between the LSTM and z_pres, z_where.", low=1, high=4096, advanced=True
+    )
+    glimpse_sizes: tuple[int, ...] = setting(
+        (200,),
+        "Hidden layers of the network that corrects z_where after a closer look (only the glimpse guide has one).",
+        low=1,
+        high=4096,
+        advanced=True,
     )
     encoder_sizes: tuple[int, ...] = setting(
         (200,), "Hidden layers of the network that infers z_what.", low=1, high=4096, advanced=True
@@ -174,6 +132,14 @@ class ModelConfig(_Section):
         "Hidden layers of the baseline (only the trace_graph estimator uses one).",
         low=1,
         high=4096,
+        advanced=True,
+    )
+    activation: str = setting(
+        "relu", "Non-linearity between the layers of every perceptron and convolution.", advanced=True
+    )
+    initial_weights: str = setting(
+        "torch",
+        "How weights start: 'torch' (torch's own rule) or 'he' (variance kept from layer to layer, outputs near zero).",
         advanced=True,
     )
     decoder_bias: float = setting(
@@ -198,13 +164,19 @@ class ModelConfig(_Section):
         for name in ("where_mean", "where_sd"):
             if len(getattr(self, name)) != 3:
                 raise ConfigError(f"{name}: needs three numbers (s, x, y)")
+        if self.initial_weights not in ("torch", "he"):
+            raise ConfigError(f"initial_weights: there is no {self.initial_weights!r}; choose from torch, he")
 
 
 @dataclass(frozen=True)
-class TrainConfig(_Section):
+class TrainConfig(Section):
     """The optimisation."""
 
     estimator: str = setting("count_enumeration", "Gradient estimator of the ELBO.")
+    batches: str = setting(
+        "fixed",
+        "What a step learns from: 'fixed' takes the n_train training scenes in turn, 'fresh' draws new scenes of the training digits.",
+    )
     steps: int = setting(12_000, "Optimisation steps.", low=1, high=10_000_000)
     batch_size: int = setting(128, "Scenes per step.", low=1, high=65_536)
     learning_rate: float = setting(
@@ -265,6 +237,8 @@ class TrainConfig(_Section):
     def check(self) -> None:
         if self.decay not in ("cosine", "constant"):
             raise ConfigError(f"decay: there is no {self.decay!r}; choose from cosine, constant")
+        if self.batches not in ("fixed", "fresh"):
+            raise ConfigError(f"batches: there is no {self.batches!r}; choose from fixed, fresh")
 
 
 @dataclass(frozen=True)
@@ -318,7 +292,7 @@ def parse_setting(text: str) -> tuple[str, Any]:
     Raises `ConfigError` if there is no such setting or the value is not of its type.
     """
     name, separator, value = text.partition("=")
-    kinds = {k: v for _, s in Config().sections() for k, v in _type_hints(type(s)).items()}
+    kinds = {k: v for _, s in Config().sections() for k, v in type_hints(type(s)).items()}
     if not separator or name not in kinds:
         raise ConfigError(f"--set {text}: write name=value; the names are {', '.join(kinds)}")
     kind = kinds[name]

@@ -24,7 +24,7 @@ SHARES = (0.85, 0.05, 0.10)
 SIDE = 28
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Digits:
     """Digits with their classes: images uint8 (N, 28, 28), labels int64 (N,) in 0..9."""
 

@@ -8,7 +8,8 @@ Shapes: B scenes, T steps, S canvas side, W window side, D size of z_what, H hid
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import pyro
 import pyro.distributions as dist
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from air_core.config import ModelConfig
-from air_core.networks import EMBEDDINGS, Baseline, NormalHead, Predictor, SceneLSTM
+from air_core.networks import EMBEDDINGS, MLP, Baseline, NormalHead, Predictor, SceneLSTM, positive_sd
 from air_core.registry import Registry
 from air_core.spatial_transformer import crop
 
@@ -32,23 +33,36 @@ class GuideState:
     z_pres: Tensor  # (B,)
     z_where: Tensor  # (B, 3)
     z_what: Tensor  # (B, D)
+    canvas: Tensor  # (B, S, S), or (S, S) before the first step: what is painted so far
     baseline: tuple[Tensor, Tensor] | None = None  # h, c of the baseline's own LSTM
 
 
+Paint = Callable[[Tensor, Tensor], Tensor]
+"""`Model.paint`: z_where (B, 3), z_what (B, D) -> the object on its own canvas (B, S, S)."""
+
+
 class Guide(nn.Module):
-    """What both guides share; they differ in where z_what is read from."""
+    """What all guides share; they differ in how they look at the scene.
+
+    `paint` is how the model paints an object, for guides that look at what they painted.
+    """
 
     where_mean: Tensor
 
-    def __init__(self, config: ModelConfig, canvas_side: int, with_baseline: bool = False):
+    def __init__(self, config: ModelConfig, canvas_side: int, paint: Paint, with_baseline: bool = False):
         super().__init__()
         self.config = config
         self.canvas_side = canvas_side
+        self.paint = paint
         n_latents = 1 + 3 + config.z_what_size
-        self.embedding = EMBEDDINGS[config.embedding](canvas_side, config.embedding_size)
+        self.embedding = EMBEDDINGS[config.embedding](canvas_side, config.embedding_size, config.activation)
         self.rnn = SceneLSTM(self.embedding.size, n_latents, config.rnn_size)
         self.predictor = Predictor(
-            config.rnn_size, config.predictor_sizes, config.z_pres_bias, config.where_sd_start
+            config.rnn_size,
+            config.predictor_sizes,
+            config.z_pres_bias,
+            config.where_sd_start,
+            config.activation,
         )
         self.z_where_start = nn.Parameter(torch.zeros(3))
         self.z_what_start = nn.Parameter(torch.zeros(config.z_what_size))
@@ -58,9 +72,24 @@ class Guide(nn.Module):
         if with_baseline:
             self.baseline = Baseline(self.embedding.size, n_latents, config.rnn_size, config.baseline_sizes)
 
-    def infer_z_what(self, images: Tensor, h: Tensor, z_where: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and sd (B, D) of z_what from images (B, S, S), h (B, H) and z_where (B, 3)."""
+    def infer_z_where(
+        self, images: Tensor, canvas: Tensor, mean: Tensor, raw_sd: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Mean and sd (B, 3) of z_where from the predictor's first guess of both."""
+        return mean, positive_sd(raw_sd)
+
+    def infer_z_what(
+        self, images: Tensor, canvas: Tensor, h: Tensor, z_where: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Mean and sd (B, D) of z_what.
+
+        From images (B, S, S), the canvas painted so far, h (B, H) and z_where (B, 3).
+        """
         raise NotImplementedError
+
+    def paint_on(self, last: GuideState, z_pres: Tensor, z_where: Tensor, z_what: Tensor) -> Tensor:
+        """The canvas with one object more, for guides that look at it."""
+        return last.canvas
 
     def start(self, images: Tensor) -> GuideState:
         """The learned state before the first step."""
@@ -70,6 +99,7 @@ class Guide(nn.Module):
             z_pres=images.new_ones(n),
             z_where=self.z_where_start.expand(n, -1),
             z_what=self.z_what_start.expand(n, -1),
+            canvas=images.new_zeros(images.shape[1:]),
             baseline=self.baseline.rnn.start(n) if self.baseline else None,
         )
 
@@ -83,7 +113,7 @@ class Guide(nn.Module):
         """
         inputs = (last.z_pres[:, None], last.z_where, last.z_what)
         rnn = self.rnn(gates[0], inputs, last.rnn)
-        logit, where_mean, where_sd = self.predictor(rnn[0])
+        logit, first_guess, raw_sd = self.predictor(rnn[0])
 
         infer, baseline = {}, None
         if self.baseline:
@@ -93,12 +123,14 @@ class Guide(nn.Module):
         logit = torch.where(last.z_pres.bool(), logit.squeeze(-1), NEVER)
         z_pres = pyro.sample(f"z_pres_{t}", dist.Bernoulli(logits=logit), infer=infer)
 
-        where = dist.Normal(self.where_mean + where_mean, where_sd).to_event(1)
+        first_guess = self.where_mean + first_guess
+        where = dist.Normal(*self.infer_z_where(images, last.canvas, first_guess, raw_sd)).to_event(1)
         z_where = pyro.sample(f"z_where_{t}", where.mask(z_pres.bool()))
 
-        what = dist.Normal(*self.infer_z_what(images, rnn[0], z_where)).to_event(1)
+        what = dist.Normal(*self.infer_z_what(images, last.canvas, rnn[0], z_where)).to_event(1)
         z_what = pyro.sample(f"z_what_{t}", what.mask(z_pres.bool()))
-        return replace(last, rnn=rnn, z_pres=z_pres, z_where=z_where, z_what=z_what, baseline=baseline)
+        canvas = self.paint_on(last, z_pres, z_where, z_what)
+        return GuideState(rnn, z_pres, z_where, z_what, canvas, baseline)
 
     def forward(self, images: Tensor, subsample_size: int | None = None) -> None:
         """The Pyro program q(z | x) for images (N, S, S) in [0, 1]; see `Model.forward`."""
@@ -117,23 +149,64 @@ class Guide(nn.Module):
 class BasicGuide(Guide):
     """Infers z_what from the recurrent state, as the paper's first guide does."""
 
-    def __init__(self, config: ModelConfig, canvas_side: int, with_baseline: bool = False):
-        super().__init__(config, canvas_side, with_baseline)
-        self.encoder = NormalHead(config.rnn_size, config.encoder_sizes, config.z_what_size)
+    def __init__(self, config: ModelConfig, canvas_side: int, paint: Paint, with_baseline: bool = False):
+        super().__init__(config, canvas_side, paint, with_baseline)
+        self.encoder = NormalHead(
+            config.rnn_size, config.encoder_sizes, config.z_what_size, config.activation
+        )
 
-    def infer_z_what(self, images: Tensor, h: Tensor, z_where: Tensor) -> tuple[Tensor, Tensor]:
+    def infer_z_what(self, images, canvas, h, z_where):
         return self.encoder(h)
 
 
 class WindowedGuide(Guide):
     """Infers z_what from the crop that z_where points at (figure 3's x_att)."""
 
-    def __init__(self, config: ModelConfig, canvas_side: int, with_baseline: bool = False):
-        super().__init__(config, canvas_side, with_baseline)
-        self.encoder = NormalHead(config.window_side**2, config.encoder_sizes, config.z_what_size)
+    def __init__(self, config: ModelConfig, canvas_side: int, paint: Paint, with_baseline: bool = False):
+        super().__init__(config, canvas_side, paint, with_baseline)
+        self.encoder = NormalHead(
+            config.window_side**2, config.encoder_sizes, config.z_what_size, config.activation
+        )
 
-    def infer_z_what(self, images: Tensor, h: Tensor, z_where: Tensor) -> tuple[Tensor, Tensor]:
+    def infer_z_what(self, images, canvas, h, z_where):
         return self.encoder(crop(images, z_where, self.config.window_side).flatten(-2))
 
 
-GUIDES: Registry[type[Guide]] = Registry("guide", {"windowed": WindowedGuide, "basic": BasicGuide})
+class GlimpseGuide(Guide):
+    """Looks twice, and knows what it has painted.
+
+    The recurrent network's z_where is a first guess. A glimpse of the scene around it, a little
+    wider than the window, corrects it, and then z_what is read from the crop at z_where. Both
+    looks see the scene and, beside it, the canvas painted so far, so that an object already
+    explained does not draw the next window to itself.
+    """
+
+    WIDER = 1.5
+    """Side of the glimpse over side of the window."""
+
+    def __init__(self, config: ModelConfig, canvas_side: int, paint: Paint, with_baseline: bool = False):
+        super().__init__(config, canvas_side, paint, with_baseline)
+        n_in = 2 * config.window_side**2
+        self.glimpse = MLP(n_in, config.glimpse_sizes, 6, config.activation)
+        self.encoder = NormalHead(n_in, config.encoder_sizes, config.z_what_size, config.activation)
+
+    def look(self, images: Tensor, canvas: Tensor, z_where: Tensor) -> Tensor:
+        """Scene and canvas cropped at z_where (B, 3), side by side: (B, 2 W^2)."""
+        both = torch.stack([images, canvas.expand_as(images)], 1)
+        return crop(both, z_where[:, None], self.config.window_side).flatten(1)
+
+    def infer_z_where(self, images, canvas, mean, raw_sd):
+        seen = self.look(images, canvas, mean / self.WIDER)  # all of z_where: the centre stays
+        to_mean, to_sd = self.glimpse(seen).chunk(2, -1)
+        return mean + to_mean, positive_sd(raw_sd + to_sd)
+
+    def infer_z_what(self, images, canvas, h, z_where):
+        return self.encoder(self.look(images, canvas, z_where))
+
+    def paint_on(self, last, z_pres, z_where, z_what):
+        return torch.addcmul(last.canvas, z_pres[:, None, None], self.paint(z_where, z_what))
+
+
+GUIDES: Registry[type[Guide]] = Registry(
+    "guide", {"glimpse": GlimpseGuide, "windowed": WindowedGuide, "basic": BasicGuide}
+)

@@ -78,7 +78,11 @@ class Model(nn.Module):
         self.config = config
         self.canvas_side = canvas_side
         self.decoder = Decoder(
-            config.z_what_size, config.decoder_sizes, config.window_side, config.decoder_bias
+            config.z_what_size,
+            config.decoder_sizes,
+            config.window_side,
+            config.decoder_bias,
+            config.activation,
         )
         constants = {
             "where_mean": torch.tensor(config.where_mean),
@@ -96,6 +100,10 @@ class Model(nn.Module):
         continuation = PRIORS[self.config.prior](p_more, self.config.max_steps)
         self.continuation = continuation.to(self.continuation)
 
+    def paint(self, z_where: Tensor, z_what: Tensor) -> Tensor:
+        """Objects on canvases of their own: (..., 3), (..., D) -> (..., S, S)."""
+        return place(self.decoder(z_what), z_where, self.canvas_side)
+
     def draw_object(self, t: int, present: Tensor | bool = True) -> tuple[Tensor, Tensor, Tensor]:
         """One object: z_where (B, 3), z_what (B, D) and the object y on its own canvas (B, S, S).
 
@@ -105,8 +113,7 @@ class Model(nn.Module):
         z_where = pyro.sample(f"z_where_{t}", where_prior.mask(present))
         what_prior = dist.Normal(self.what_mean, self.what_sd).to_event(1)
         z_what = pyro.sample(f"z_what_{t}", what_prior.mask(present))
-        window = self.decoder(z_what)  # (B, W, W)
-        return z_where, z_what, place(window, z_where, self.canvas_side)
+        return z_where, z_what, self.paint(z_where, z_what)
 
     def step(self, t: int, canvas: Tensor, z_pres: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Add the t-th object to the canvas, if there is one more.

@@ -16,13 +16,46 @@ MIN_SD = 1e-3
 """Floor of the guide's standard deviations: a density that sharpens without end is an overflow."""
 
 
-def mlp(n_in: int, hidden: Sequence[int], n_out: int) -> nn.Sequential:
-    """Linear layers of the given sizes with ReLU between them: (..., n_in) -> (..., n_out)."""
-    sizes = [n_in, *hidden, n_out]
-    layers: list[nn.Module] = []
-    for i, (a, b) in enumerate(zip(sizes, sizes[1:])):
-        layers += [nn.Linear(a, b)] if i == 0 else [nn.ReLU(), nn.Linear(a, b)]
-    return nn.Sequential(*layers)
+ACTIVATIONS: Registry[type[nn.Module]] = Registry("activation", {"relu": nn.ReLU, "silu": nn.SiLU})
+
+
+class MLP(nn.Sequential):
+    """Linear layers of the given sizes with a non-linearity between them: (..., n_in) -> (..., n_out).
+
+    `initial_gain` scales the last layer's first weights where `he_initial_weights` sets them: an
+    output that should start near what its user adds to it has a small one.
+    """
+
+    def __init__(
+        self,
+        n_in: int,
+        hidden: Sequence[int],
+        n_out: int,
+        activation: str = "relu",
+        initial_gain: float = 0.1,
+    ):
+        sizes = [n_in, *hidden, n_out]
+        layers: list[nn.Module] = []
+        for i, (a, b) in enumerate(zip(sizes, sizes[1:])):
+            layers += [nn.Linear(a, b)] if i == 0 else [ACTIVATIONS[activation](), nn.Linear(a, b)]
+        super().__init__(*layers)
+        self.initial_gain = initial_gain
+
+
+def he_initial_weights(module: nn.Module) -> None:
+    """Draw first weights that keep the variance from layer to layer, biases zero, small outputs.
+
+    Recurrent cells keep torch's rule. Source: He et al. 2015, equation 10.
+    """
+    if isinstance(module, (nn.Linear, nn.Conv2d)):
+        nn.init.kaiming_normal_(module.weight)
+        nn.init.zeros_(module.bias)
+    if not isinstance(module, SceneLSTM):
+        for child in module.children():
+            he_initial_weights(child)
+    if isinstance(module, MLP):
+        with torch.no_grad():
+            module[-1].weight.mul_(module.initial_gain)
 
 
 def inverse_softplus(value: float) -> float:
@@ -30,12 +63,19 @@ def inverse_softplus(value: float) -> float:
     return math.log(math.expm1(value))
 
 
+def positive_sd(raw: Tensor) -> Tensor:
+    """A standard deviation above `MIN_SD` from any number."""
+    return F.softplus(raw) + MIN_SD
+
+
 class Decoder(nn.Module):
     """Paints a window from z_what: (..., D) -> (..., W, W) in (0, 1)."""
 
-    def __init__(self, z_what_size: int, hidden: Sequence[int], window_side: int, bias: float):
+    def __init__(
+        self, z_what_size: int, hidden: Sequence[int], window_side: int, bias: float, activation: str = "relu"
+    ):
         super().__init__()
-        self.layers = mlp(z_what_size, hidden, window_side**2)
+        self.layers = MLP(z_what_size, hidden, window_side**2, activation, initial_gain=0.5)
         self.window_side = window_side
         self.bias = bias
 
@@ -47,31 +87,39 @@ class Decoder(nn.Module):
 class NormalHead(nn.Module):
     """Mean and standard deviation of a Normal over n numbers: (..., n_in) -> two of (..., n)."""
 
-    def __init__(self, n_in: int, hidden: Sequence[int], n: int):
+    def __init__(self, n_in: int, hidden: Sequence[int], n: int, activation: str = "relu"):
         super().__init__()
-        self.layers = mlp(n_in, hidden, 2 * n)
+        self.layers = MLP(n_in, hidden, 2 * n, activation)
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         mean, raw_sd = self.layers(features).chunk(2, -1)
-        return mean, F.softplus(raw_sd) + MIN_SD
+        return mean, positive_sd(raw_sd)
 
 
 class Predictor(nn.Module):
     """From the recurrent state h to z_pres and z_where (figure 3's h_i).
 
-    (B, H) -> logit of z_pres (B, 1), and mean and standard deviation of z_where (B, 3) relative
-    to the prior's mean. Starts near logit `z_pres_bias`, mean 0 and `where_sd_start`.
+    (B, H) -> logit of z_pres (B, 1), mean of z_where (B, 3) relative to the prior's mean, and the
+    number (B, 3) that `positive_sd` makes its standard deviation of. Starts near logit
+    `z_pres_bias`, mean 0 and `where_sd_start`.
     """
 
-    def __init__(self, n_in: int, hidden: Sequence[int], z_pres_bias: float, where_sd_start: float):
+    def __init__(
+        self,
+        n_in: int,
+        hidden: Sequence[int],
+        z_pres_bias: float,
+        where_sd_start: float,
+        activation: str = "relu",
+    ):
         super().__init__()
-        self.layers = mlp(n_in, hidden, 7)
+        self.layers = MLP(n_in, hidden, 7, activation)
         self.z_pres_bias = z_pres_bias
         self.raw_sd_bias = inverse_softplus(where_sd_start)
 
     def forward(self, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         logit, mean, raw_sd = self.layers(h).split([1, 3, 3], -1)
-        return logit + self.z_pres_bias, mean, F.softplus(raw_sd + self.raw_sd_bias) + MIN_SD
+        return logit + self.z_pres_bias, mean, raw_sd + self.raw_sd_bias
 
 
 class SceneLSTM(nn.Module):
@@ -114,17 +162,17 @@ class ConvolutionalEmbedding(nn.Module):
 
     CHANNELS = (16, 32)
 
-    def __init__(self, canvas_side: int, size: int):
+    def __init__(self, canvas_side: int, size: int, activation: str = "relu"):
         super().__init__()
         if canvas_side < 9:
             raise ConfigError(f"canvas_side: {canvas_side} is too small for the convolutional embedding (9)")
-        a, b = self.CHANNELS
+        (a, b), kind = self.CHANNELS, ACTIVATIONS[activation]
         self.layers = nn.Sequential(
-            nn.Conv2d(1, a, 5, stride=2), nn.ReLU(), nn.Conv2d(a, b, 3, stride=2), nn.ReLU(), nn.Flatten()
+            nn.Conv2d(1, a, 5, stride=2), kind(), nn.Conv2d(a, b, 3, stride=2), kind(), nn.Flatten()
         )
         with torch.no_grad():
             n_features = self.layers(torch.zeros(1, 1, canvas_side, canvas_side)).shape[1]
-        self.layers.append(nn.Linear(n_features, size)).append(nn.ReLU())
+        self.layers.append(nn.Linear(n_features, size)).append(kind())
         self.size = size
 
     def forward(self, images: Tensor) -> Tensor:
@@ -132,11 +180,11 @@ class ConvolutionalEmbedding(nn.Module):
 
 
 class LinearEmbedding(nn.Module):
-    """One linear layer and a ReLU over the pixels: (B, S, S) -> (B, E)."""
+    """One linear layer and a non-linearity over the pixels: (B, S, S) -> (B, E)."""
 
-    def __init__(self, canvas_side: int, size: int):
+    def __init__(self, canvas_side: int, size: int, activation: str = "relu"):
         super().__init__()
-        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(canvas_side**2, size), nn.ReLU())
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(canvas_side**2, size), ACTIVATIONS[activation]())
         self.size = size
 
     def forward(self, images: Tensor) -> Tensor:
@@ -146,7 +194,7 @@ class LinearEmbedding(nn.Module):
 class NoEmbedding(nn.Module):
     """The raw pixels: (B, S, S) -> (B, S * S)."""
 
-    def __init__(self, canvas_side: int, size: int):
+    def __init__(self, canvas_side: int, size: int, activation: str = "relu"):
         super().__init__()
         self.size = canvas_side**2
 
@@ -154,7 +202,7 @@ class NoEmbedding(nn.Module):
         return images.flatten(1)
 
 
-EMBEDDINGS: Registry[Callable[[int, int], nn.Module]] = Registry(
+EMBEDDINGS: Registry[Callable[[int, int, str], nn.Module]] = Registry(
     "embedding",
     {"convolutional": ConvolutionalEmbedding, "linear": LinearEmbedding, "none": NoEmbedding},
 )
@@ -173,7 +221,7 @@ class Baseline(nn.Module):
     def __init__(self, scene_size: int, n_in: int, rnn_size: int, hidden: Sequence[int]):
         super().__init__()
         self.rnn = SceneLSTM(scene_size, n_in, rnn_size)
-        self.head = mlp(rnn_size, hidden, 1)
+        self.head = MLP(rnn_size, hidden, 1)
 
     def forward(
         self, scene_gates: Tensor, inputs: Sequence[Tensor], state: tuple[Tensor, Tensor]

@@ -7,6 +7,7 @@ Pillow's BICUBIC filter and pasted at a uniform place; a scene whose digits add 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -101,6 +102,16 @@ def _ink_box(pasted: np.ndarray) -> tuple[int, int, int, int]:
     return columns[0], rows[0], columns[-1] - columns[0] + 1, rows[-1] - rows[0] + 1
 
 
+@functools.lru_cache(maxsize=2**17)
+def _pasted(digits: Digits, index: int, side: int) -> tuple[np.ndarray, tuple[int, int, int, int]]:
+    """A digit of `digits` as it is pasted, (side, side), and the tight box of its ink.
+
+    Kept, because a training that draws its scenes afresh pastes the same ones again and again.
+    """
+    pasted = _shrink(digits.images[index], side)
+    return pasted, _ink_box(pasted)
+
+
 def _draw_scene(config: SceneConfig, digits: Digits, count: int, rng: np.random.Generator):
     """One scene: image (S, S) and its objects as (index, box, ink box). Redrawn on overflow."""
     side = config.canvas_side
@@ -110,10 +121,9 @@ def _draw_scene(config: SceneConfig, digits: Digits, count: int, rng: np.random.
         for index in rng.integers(len(digits.labels), size=count):
             shrink = max(rng.normal(config.shrink_mean, config.shrink_sd), 28 / side)
             size = min(max(int(28 / shrink), 1), side)
-            pasted = _shrink(digits.images[index], size)
+            pasted, ink = _pasted(digits, int(index), size)
             x, y = rng.integers(side - size + 1, size=2)
             canvas[y : y + size, x : x + size] += pasted
-            ink = _ink_box(pasted)
             objects.append((index, (x, y, size, size), (x + ink[0], y + ink[1], *ink[2:])))
         if canvas.max() <= 255:
             return canvas, objects
@@ -128,7 +138,8 @@ def multi_mnist(config: SceneConfig, digits: Digits, n_scenes: int, rng: np.rand
     boxes, ink_boxes = np.zeros((2, n_scenes, most, 4), np.float32)
     labels = np.full((n_scenes, most), -1, np.int64)
     indices = np.full((n_scenes, most), -1, np.int64)
-    for n, count in enumerate(tqdm(counts, desc="building scenes", unit="scene", disable=None, leave=False)):
+    progress = tqdm(counts, desc="building scenes", unit="scene", disable=None, leave=False, delay=1)
+    for n, count in enumerate(progress):
         images[n], objects = _draw_scene(config, digits, count, rng)
         for k, (index, box, ink_box) in enumerate(objects):
             indices[n, k], labels[n, k] = index, digits.labels[index]

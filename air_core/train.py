@@ -27,7 +27,7 @@ from air_core.runs import Run, RunError, change_settings, create_run, find_run, 
 from air_core.scenes import load_scenes
 from air_core.store import StoreWriter, read_status
 from air_core.tensorboard import TensorBoardSink, sink_folder, summary_writer
-from air_core.trainer import Trainer
+from air_core.trainer import Trainer, training_batches
 
 
 def resume(run: Run, trainer: Trainer, store: StoreWriter) -> tuple[int, float]:
@@ -123,7 +123,7 @@ def _train_locked(run: Run, store: StoreWriter, stop_requested: StopRequest, ten
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
     air = AIR(config)
-    trainer = Trainer(air, load_scenes(config.scene, "train").images, config)
+    trainer = Trainer(air, training_batches(config), config)
     validator = Validator(air, load_scenes(config.scene, "validation"))
     start, seconds = resume(run, trainer, store)
 

@@ -8,6 +8,7 @@ uninterrupted one bit for bit (on the same machine with the same number of threa
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -16,11 +17,13 @@ from torch import Tensor
 
 from air_core.air import AIR
 from air_core.config import Config, ConfigError, TrainConfig
+from air_core.digits import load_digits, split_digits
 from air_core.estimators import ESTIMATORS
 from air_core.estimators.count_enumeration import count_terms, elbo_parts
 from air_core.loop import NonFinite
 from air_core.priors import annealed_p_more
 from air_core.records import Record
+from air_core.scenes import SCENES, load_scenes, to_float
 
 
 def step_size(step: int, config: TrainConfig) -> float:
@@ -34,27 +37,56 @@ def step_size(step: int, config: TrainConfig) -> float:
 
 
 @lru_cache(maxsize=2)
-def _order(seed: int, epoch: int, n_scenes: int) -> Tensor:
-    return torch.from_numpy(np.random.default_rng([seed, epoch]).permutation(n_scenes))
+def _order(seed: int, epoch: int, n_scenes: int) -> np.ndarray:
+    return np.random.default_rng([seed, epoch]).permutation(n_scenes)
 
 
-def batch_indices(step: int, n_scenes: int, batch_size: int, seed: int) -> Tensor:
+def batch_indices(step: int, n_scenes: int, batch_size: int, seed: int) -> np.ndarray:
     """Which scenes step 1, 2, ... sees: each epoch is a new permutation; a short rest is left."""
     epoch, place = divmod(step - 1, n_scenes // batch_size)
     return _order(seed, epoch, n_scenes)[place * batch_size : (place + 1) * batch_size]
 
 
-class Trainer:
-    """AIR, its optimiser and its scenes (N, S, S) uint8. `step` is what the loop repeats."""
+Batches = Callable[[int], np.ndarray]
+"""Step 1, 2, ... -> the scenes uint8 (B, S, S) that it learns from, always the same ones."""
 
-    def __init__(self, air: AIR, images: np.ndarray, config: Config):
-        if len(images) < config.train.batch_size:
-            raise ConfigError(
-                f"batch_size: {config.train.batch_size} is more than the {len(images)} training scenes"
-            )
+
+def fixed_batches(images: np.ndarray, config: TrainConfig) -> Batches:
+    """Epochs over the scenes (N, S, S); raises `ConfigError` if they are less than a batch."""
+    if len(images) < config.batch_size:
+        raise ConfigError(f"batch_size: {config.batch_size} is more than the {len(images)} training scenes")
+
+    def batch(step: int) -> np.ndarray:
+        return images[batch_indices(step, len(images), config.batch_size, config.seed)]
+
+    return batch
+
+
+def fresh_batches(config: Config) -> Batches:
+    """Scenes of the training digits that were never drawn before, by the same recipe."""
+    digits = split_digits(load_digits(config.scene.digits), "train", config.scene.scene_seed)
+
+    def batch(step: int) -> np.ndarray:
+        rng = np.random.default_rng([config.train.seed, step, 1])  # the noise of the step has [seed, step]
+        return SCENES[config.scene.scenes](config.scene, digits, config.train.batch_size, rng).images
+
+    return batch
+
+
+def training_batches(config: Config) -> Batches:
+    """What a run with this config learns from."""
+    if config.train.batches == "fresh":
+        return fresh_batches(config)
+    return fixed_batches(load_scenes(config.scene, "train").images, config.train)
+
+
+class Trainer:
+    """AIR, its optimiser and what it learns from. `step` is what the loop repeats."""
+
+    def __init__(self, air: AIR, batches: Batches, config: Config):
         self.air = air
         self.config = config
-        self.images = torch.from_numpy(images)
+        self.batches = batches
         self.estimator = ESTIMATORS[config.train.estimator]
         baseline = list(air.guide.baseline.parameters()) if air.guide.baseline else []
         others = [p for p in air.parameters() if all(p is not b for b in baseline)]
@@ -78,9 +110,8 @@ class Trainer:
             group["lr"] = factor * group["rate"]
         torch.manual_seed(int(np.random.SeedSequence([settings.seed, number]).generate_state(1)[0]))
 
-        index = batch_indices(number, len(self.images), settings.batch_size, settings.seed)
         self.optimiser.zero_grad()
-        images = self.images[index].float() / 255
+        images = torch.from_numpy(to_float(self.batches(number)))
         parts = self.estimator.backward(self.air.model, self.air.guide, images)
         record = {name: value.item() for name, value in parts.items()}
         if not math.isfinite(record["elbo"]):

@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FLOORS = [
+    {"settings"},
     {"config"},
     {"registry", "records", "presets"},
     {"spatial_transformer", "priors", "networks", "digits", "loop", "store"},

@@ -17,15 +17,22 @@ from air_core.control import launch, living_runs, state_of
 from air_core.estimators import ESTIMATORS
 from air_core.guide import GUIDES
 from air_core.history import History
-from air_core.networks import EMBEDDINGS
+from air_core.networks import ACTIVATIONS, EMBEDDINGS
 from air_core.presets import PRESETS
 from air_core.priors import PRIORS
 from air_core.runs import Run, RunError, create_run, list_runs
 from air_core.scenes import SCENES
 from air_core.store import StoreError, read_events, send_request
 
-CHOICES = {registry.setting: list(registry) for registry in (SCENES, PRIORS, GUIDES, EMBEDDINGS, ESTIMATORS)}
-CHOICES["decay"] = ["cosine", "constant"]
+CHOICES = {
+    registry.setting: list(registry)
+    for registry in (SCENES, PRIORS, GUIDES, EMBEDDINGS, ACTIVATIONS, ESTIMATORS)
+}
+CHOICES |= {
+    "decay": ["cosine", "constant"],
+    "batches": ["fixed", "fresh"],
+    "initial_weights": ["torch", "he"],
+}
 START_SECONDS = 30
 """How long a trainer may take to begin before its log is shown instead."""
 
