@@ -1,5 +1,7 @@
 """The guides, every member of the registries."""
 
+from unittest.mock import patch
+
 import pyro
 import pytest
 import torch
@@ -11,6 +13,7 @@ from air_core.config import ConfigError
 from air_core.estimators import ESTIMATORS
 from air_core.guide import GUIDES
 from air_core.networks import EMBEDDINGS
+from air_core.spatial_transformer import crop, pixel_boxes
 
 
 @pytest.mark.parametrize("embedding", EMBEDDINGS)
@@ -36,17 +39,48 @@ def test_no_object_follows_an_absent_one(tiny, images):
 def test_windowed_guide_looks_where_z_where_says(tiny, images):
     """Only ink inside the window may change what is inferred of the object in it."""
     z_where = torch.tensor([[4.0, 2.0, 2.0]]).expand(5, 3)  # a small window at the top left
-    h = torch.zeros(5, 8)
+    h, canvas = torch.zeros(5, 8), torch.zeros(12, 12)
     elsewhere = images.clone()
     elsewhere[:, 8:, 8:] = 1 - elsewhere[:, 8:, 8:]
     for a, b in zip(
-        tiny.guide.infer_z_what(images, h, z_where), tiny.guide.infer_z_what(elsewhere, h, z_where)
+        tiny.guide.infer_z_what(images, canvas, h, z_where),
+        tiny.guide.infer_z_what(elsewhere, canvas, h, z_where),
     ):
         torch.testing.assert_close(a, b)
 
 
+def test_glimpse_guide_looks_at_its_guess_and_sees_what_it_painted(tiny_config, images):
+    guide = AIR(tiny_config.with_settings(guide="glimpse")).guide
+    z_where = torch.tensor([[2.0, 0.5, -0.5]]).expand(5, 3)
+    canvas = torch.rand(5, 12, 12)
+    seen = guide.look(images, canvas, z_where).unflatten(1, (2, 6, 6))
+    torch.testing.assert_close(seen[:, 0], crop(images, z_where, 6))
+    torch.testing.assert_close(seen[:, 1], crop(canvas, z_where, 6))
+    wide = pixel_boxes(z_where / guide.WIDER, 12)
+    box = pixel_boxes(z_where, 12)
+    torch.testing.assert_close(wide[:, 2:], guide.WIDER * box[:, 2:])
+    torch.testing.assert_close(wide[:, :2] + wide[:, 2:] / 2, box[:, :2] + box[:, 2:] / 2)
+
+
+def test_glimpse_guide_paints_what_the_model_paints(tiny_config, images):
+    air = AIR(tiny_config.with_settings(guide="glimpse"))
+    trace = poutine.trace(air.guide).get_trace(images)
+    canvases = []
+    with patch.object(
+        type(air.guide), "look", lambda self, x, canvas, w: canvases.append(canvas) or x.new_zeros(5, 72)
+    ):
+        poutine.replay(air.guide, trace)(images)
+    painted = sum(
+        trace.nodes[f"z_pres_{t}"]["value"][:, None, None]
+        * air.model.paint(trace.nodes[f"z_where_{t}"]["value"], trace.nodes[f"z_what_{t}"]["value"])
+        for t in (1, 2)
+    )
+    torch.testing.assert_close(canvases[-1], painted)
+    assert not [name for name, _ in air.guide.named_parameters() if "decoder" in name]
+
+
 def test_unknown_names_are_refused(tiny_config):
-    for field in ("guide", "prior", "embedding", "estimator"):
+    for field in ("guide", "prior", "embedding", "estimator", "activation", "initial_weights"):
         with pytest.raises(ConfigError, match=f"{field}.*choose from"):
             AIR(tiny_config.with_settings(**{field: "nonsense"}))
 

@@ -4,13 +4,17 @@ import pytest
 import torch
 
 from air_core.networks import (
+    ACTIVATIONS,
     EMBEDDINGS,
+    MLP,
     Baseline,
     Decoder,
     NormalHead,
     Predictor,
     SceneLSTM,
+    he_initial_weights,
     inverse_softplus,
+    positive_sd,
 )
 
 
@@ -36,7 +40,8 @@ def test_decoder_starts_dark():
 
 
 def test_predictor_starts_hopeful_and_narrow():
-    logit, mean, sd = Predictor(256, (200,), z_pres_bias=2.0, where_sd_start=0.1)(torch.zeros(4, 256))
+    logit, mean, raw_sd = Predictor(256, (200,), z_pres_bias=2.0, where_sd_start=0.1)(torch.zeros(4, 256))
+    sd = positive_sd(raw_sd)
     assert logit.shape == (4, 1) and mean.shape == sd.shape == (4, 3)
     assert (torch.sigmoid(logit) > 0.8).all() and (sd < 0.2).all() and mean.abs().max() < 0.2
 
@@ -59,3 +64,21 @@ def test_small_things():
     assert torch.nn.functional.softplus(torch.tensor(inverse_softplus(0.3))).item() == pytest.approx(0.3)
     mean, sd = NormalHead(4, (), 2)(torch.rand(3, 4))
     assert mean.shape == sd.shape == (3, 2) and (sd > 0).all()
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_he_weights_keep_the_variance_and_start_with_small_outputs(activation):
+    torch.manual_seed(0)
+    layers = MLP(400, (300, 200), 50, activation, initial_gain=0.1)
+    he_initial_weights(layers)
+    hidden = torch.nn.Sequential(*list(layers)[:-1])(torch.randn(500, 400))
+    assert 0.4 < hidden.square().mean() < 2.5
+    assert 0.05 < layers[-1](hidden).std() < 0.3
+    assert not any(layer.bias.any() for layer in layers if hasattr(layer, "bias"))
+
+
+def test_he_weights_leave_recurrent_cells_alone():
+    cell = SceneLSTM(4, 5, 6)
+    before = [value.clone() for value in cell.parameters()]
+    he_initial_weights(torch.nn.Sequential(cell))
+    assert all(map(torch.equal, before, cell.parameters()))
