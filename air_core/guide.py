@@ -129,7 +129,7 @@ class Guide(nn.Module):
 
         what = dist.Normal(*self.infer_z_what(images, last.canvas, rnn[0], z_where)).to_event(1)
         z_what = pyro.sample(f"z_what_{t}", what.mask(z_pres.bool()))
-        canvas = self.paint_on(last, z_pres, z_where, z_what)
+        canvas = last.canvas if t == self.config.max_steps else self.paint_on(last, z_pres, z_where, z_what)
         return GuideState(rnn, z_pres, z_where, z_what, canvas, baseline)
 
     def forward(self, images: Tensor, subsample_size: int | None = None) -> None:

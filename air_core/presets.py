@@ -18,7 +18,13 @@ PRESETS: dict[str, Config] = {
             initial_weights="he",
         ),
         train=TrainConfig(
-            batches="fresh", single_steps=500, batch_size=64, steps=24_000, snapshot_every=4_800
+            batches="fresh",
+            single_steps=500,
+            anneal_from=0.01,
+            anneal_steps=3_000,
+            batch_size=64,
+            steps=6_000,
+            snapshot_every=2_400,
         ),
     ),
     # The numbers of Pyro's AIR tutorial. Hours on a CPU; here to compare and to learn from.
