@@ -15,6 +15,7 @@
     store, runs          a run's metrics; the run folder
     history, health      the log as columns, followed as it grows; rules that name a failure
     control              starting, pausing and stopping a training from outside
+    proposals            second looks at a scene, from other places
     explain, evaluation  what a trained AIR says about scenes, and how well
     observers            what watches the loop: looks, records, snapshots, health
     tensorboard          an optional second place for what is logged

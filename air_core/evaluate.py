@@ -34,10 +34,13 @@ _ROWS = (
 
 def as_text(result: dict) -> str:
     """The result of `evaluate` as lines for people."""
-    lines = [f"{result['n']} scenes, {result['samples']} samples of z"]
+    lines = [f"{result['n']} scenes, {result['samples']} samples of z, counted by {result['looks']} looks"]
     for key, title, form in _ROWS:
         value = result[key]
         lines.append(f"{title:28s} {'unknown' if value is None else form.format(value)}")
+    if result["count_accuracy_interval"]:
+        low, high = result["count_accuracy_interval"]
+        lines.append(f"{'  95 % interval, argmax':28s} {low:.2%} to {high:.2%} (bootstrap over digits)")
     lines.append(f"{'nats above blank':28s} {result['elbo'] - result['blank']:.1f}")
     if result["confusion"] is not None:
         lines.append("confusion (rows: true count; columns: counted)")
@@ -69,6 +72,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--samples", type=positive, default=10, metavar="K", help="importance samples (default 10)"
     )
+    parser.add_argument(
+        "--looks", type=positive, default=1, metavar="K", help="look at each scene from K places (default 1)"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     options = parser.parse_args(arguments)
 
@@ -80,7 +86,7 @@ def main(arguments: list[str] | None = None) -> None:
     def progress(items, total):
         return tqdm(items, total=total, desc="evaluating", unit="batch", disable=None, leave=False)
 
-    result = evaluate(air, scenes, options.samples, progress=progress)
+    result = evaluate(air, scenes, options.samples, progress=progress, looks=options.looks)
     print(json.dumps(result) if options.json else as_text(result))
 
 

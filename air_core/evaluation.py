@@ -38,6 +38,28 @@ def confusion_matrix(truth: np.ndarray, answer: np.ndarray, max_steps: int) -> n
     return matrix
 
 
+def bootstrap_interval(
+    right: np.ndarray, digits: np.ndarray, repeats: int = 1000, seed: int = 0
+) -> tuple[float, float]:
+    """95 % interval of an accuracy, by bootstrap over digits: had other digits been held out.
+
+    right bool (N,); digits (N, K), the digit's place in its split, -1 where none. Each repeat draws
+    the digits anew with replacement, and a scene weighs the product of how often its digits came.
+    """
+    n_digits = int(digits.max(initial=-1)) + 1
+    if not n_digits:
+        return float(right.mean()), float(right.mean())
+    rng = np.random.default_rng(seed)
+    means = []
+    for _ in range(repeats):
+        times = rng.multinomial(n_digits, np.full(n_digits, 1 / n_digits))
+        weight = np.where(digits >= 0, times[digits], 1).prod(1)
+        if weight.any():  # of very few scenes it may leave none
+            means.append(np.average(right, weights=weight))
+    low, high = np.quantile(means, (0.025, 0.975))
+    return float(low), float(high)
+
+
 def squared(boxes: np.ndarray) -> np.ndarray:
     """Boxes (..., 4) as x, y, w, h grown to squares of their longer side, same centre."""
     side = boxes[..., 2:].max(-1, keepdims=True)
@@ -128,11 +150,12 @@ def evaluate(
     samples: int = 10,
     seed: int = 0,
     progress: Callable[[Iterable, int], Iterable] = lambda items, total: items,
+    looks: int = 1,
 ) -> dict:
     """Everything that `python -m air_core.evaluate --json` prints; the design of its keys is there.
 
-    `samples` >= 1 is K of the importance-weighted figures; `progress` wraps the batches. Keys
-    whose ground truth is missing are None. Raises `ConfigError` if the scenes do not fit.
+    `samples` >= 1 is K of the importance-weighted figures; `progress` wraps the batches. With `looks` > 1 the counts of
+    `count_accuracy`, `confusion` and the boxes are those of so many looks (see `explain`). Keys whose ground truth is missing are None. Raises `ConfigError` if the scenes do not fit.
     """
     side, max_steps = air.config.scene.canvas_side, air.config.model.max_steps
     if scenes.images.shape[1] != side:
@@ -143,9 +166,9 @@ def evaluate(
         _sampled(air, batch, samples, generator) for batch in progress(batches(scenes.images), n_batches)
     ]
     values = {name: torch.cat([part[name] for part in drawn]).numpy() for name in drawn[0]}
-    found = explain(air, scenes.images, Answer)
+    found = explain(air, scenes.images, Answer, looks)
 
-    result: dict = {"n": len(scenes), "samples": samples}
+    result: dict = {"n": len(scenes), "samples": samples, "looks": looks}
     truth = scenes.counts
     answers = {
         "count_accuracy": found.counts,
@@ -154,6 +177,9 @@ def evaluate(
     }
     for name, answer in answers.items():
         result[name] = None if truth is None else float((answer == truth).mean())
+    known = truth is not None and scenes.digits is not None
+    interval = bootstrap_interval(found.counts == truth, scenes.digits) if known else None
+    result["count_accuracy_interval"] = interval
     result["confusion"] = None if truth is None else confusion_matrix(truth, found.counts, max_steps).tolist()
     for name in ("elbo", "log_likelihood", "kl_pres", "kl_where", "kl_what", "iwae"):
         result[name] = float(values[name].mean(dtype=np.float64))

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from air_core.air import AIR
 from air_core.estimators.count_enumeration import count_terms, elbo_parts
+from air_core.proposals import best_of, offsets, seen_from
 from air_core.spatial_transformer import crop, pixel_boxes, place
 
 BATCH = 250
@@ -86,9 +87,10 @@ def _stack(trace: poutine.Trace, latent: str, max_steps: int, read: Callable) ->
     return torch.stack([read(trace.nodes[f"{latent}_{t}"]) for t in range(1, max_steps + 1)], 1)
 
 
-def _explain_batch(air: AIR, images: Tensor) -> dict[str, Tensor]:
+def _propose(air: AIR, images: Tensor, guide: Callable) -> dict[str, Tensor]:
+    """One answer of `guide` to images (B, S, S): z, what it paints, and the densities of every count."""
     config, side = air.config.model, images.shape[-1]
-    terms, q, _ = count_terms(air.model, at_means(air.guide), images)
+    terms, q, _ = count_terms(air.model, guide, images)
 
     def read(latent: str, what: Callable) -> Tensor:
         return _stack(q, latent, config.max_steps, what)
@@ -96,12 +98,9 @@ def _explain_batch(air: AIR, images: Tensor) -> dict[str, Tensor]:
     z_where = read("z_where", lambda site: site["value"])  # (B, T, 3)
     z_what = read("z_what", lambda site: site["value"])  # (B, T, D)
     windows = air.model.decoder(z_what)  # (B, T, W, W)
-    objects = place(windows, z_where, side)  # (B, T, S, S)
     q_counts = terms.log_q_count.exp().T  # (B, T + 1)
-    counts = q_counts.argmax(1)
-    present = torch.arange(config.max_steps) < counts[:, None]  # (B, T)
     return {
-        "counts": counts,
+        "counts": q_counts.argmax(1),
         "q_counts": q_counts,
         "p_pres": read("z_pres", lambda site: site["fn"].probs),
         "z_where": z_where,
@@ -110,11 +109,24 @@ def _explain_batch(air: AIR, images: Tensor) -> dict[str, Tensor]:
         "z_what": z_what,
         "crops": crop(images[:, None], z_where, config.window_side),
         "windows": windows,
-        "objects": objects,
-        "canvases": (objects * present[..., None, None]).sum(1),
+        "objects": place(windows, z_where, side),  # (B, T, S, S)
         "log_likelihood": terms.log_likelihood.T,
+        "log_weight": terms.log_weight.T,
         "elbo": elbo_parts(terms).elbo,
     }
+
+
+def _explain_batch(air: AIR, images: Tensor, looks: int) -> dict[str, Tensor]:
+    guide = at_means(air.guide)
+    if looks == 1:
+        found = _propose(air, images, guide)
+    else:
+        max_steps = air.config.model.max_steps
+        found = best_of(
+            [_propose(air, images, at_means(seen_from(guide, place, max_steps))) for place in offsets(looks)]
+        )
+    present = torch.arange(found["objects"].shape[1]) < found["counts"][:, None]  # (B, T)
+    return found | {"canvases": (found["objects"] * present[..., None, None]).sum(1)}
 
 
 def batches(images: np.ndarray, size: int = BATCH):
@@ -125,10 +137,12 @@ def batches(images: np.ndarray, size: int = BATCH):
 
 
 @torch.no_grad()
-def explain(model: AIR, images: np.ndarray, kind: type[Found] = Explanation) -> Found:
+def explain(model: AIR, images: np.ndarray, kind: type[Found] = Explanation, looks: int = 1) -> Found:
     """Explain scenes (N, S, S), uint8 or float in [0, 1], at the guide's means.
 
-    `kind` says how much to keep: `Explanation` for pictures, `Answer` for many scenes.
+    `kind` says how much to keep: `Explanation` for pictures, `Answer` for many scenes. With
+    `looks` > 1 the guide sees each scene from so many places and the model keeps what explains
+    it best (`proposals.py`); the time grows in proportion.
     Deterministic. Raises `ValueError` if the scenes do not have the side the model was made for.
     """
     side = model.config.scene.canvas_side
@@ -137,6 +151,6 @@ def explain(model: AIR, images: np.ndarray, kind: type[Found] = Explanation) -> 
     names = [item.name for item in fields(kind)]
     parts = []
     for batch in batches(images):
-        found = _explain_batch(model, batch)
+        found = _explain_batch(model, batch, looks)
         parts.append({name: found[name] for name in names})
     return kind(**{name: torch.cat([part[name] for part in parts]).numpy() for name in names})

@@ -13,6 +13,7 @@ from air_core.config import ConfigError
 from air_core.evaluation import (
     average_precision,
     blank_score,
+    bootstrap_interval,
     box_scores,
     confusion_matrix,
     evaluate,
@@ -24,6 +25,8 @@ from air_core.runs import create_run, write_tensors
 from air_core.scenes import Scenes, build_scenes, write_scenes
 
 KEYS = {
+    "looks",
+    "count_accuracy_interval",
     "n",
     "samples",
     "count_accuracy",
@@ -80,6 +83,21 @@ def test_box_scores_in_closed_form():
     assert scores["box_ap50"] == pytest.approx(2 / 3)
 
 
+def test_bootstrap_over_digits_in_closed_form():
+    """Three digits, a scene each, one misread: the accuracy is 1 - Binomial(3, 1/3) / 3."""
+    digits = np.array([[0, -1], [1, -1], [2, -1]])
+    low, high = bootstrap_interval(np.array([True, True, False]), digits, repeats=4000)
+    assert (low, high) == (0, 1)  # all three draws are the misread one in 1 of 27 repeats
+    assert bootstrap_interval(np.array([True, False]), np.full((2, 1), -1)) == (0.5, 0.5)
+    assert bootstrap_interval(np.ones(3, bool), digits) == (1, 1)
+
+
+def test_bootstrap_weighs_a_pair_by_both_of_its_digits():
+    digits = np.array([[0, 1], [0, -1]])
+    low, high = bootstrap_interval(np.array([True, False]), digits, repeats=4000)
+    assert (low, high) == (0, 0.5)  # the pair counts only where both digits were drawn
+
+
 def test_average_precision():
     rank = np.array([0.9, 0.8, 0.7, 0.6])
     assert average_precision(rank, np.array([True, True, True, True]), 4) == 1
@@ -133,6 +151,7 @@ def test_missing_truth_gives_null(tiny, tiny_config):
     missing = {k for k, v in result.items() if v is None}
     assert missing == {
         "count_accuracy",
+        "count_accuracy_interval",
         "count_accuracy_sampled",
         "count_accuracy_posterior",
         "confusion",

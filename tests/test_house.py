@@ -14,7 +14,7 @@ FLOORS = [
     {"registry", "records", "presets"},
     {"spatial_transformer", "priors", "networks", "digits", "loop", "store"},
     {"scenes", "model", "guide", "health", "history"},
-    {"estimators"},
+    {"estimators", "proposals"},
     {"air"},
     {"runs", "explain", "gradients", "trainer"},
     {"evaluation", "command", "control"},
