@@ -191,13 +191,6 @@ class TrainConfig(Section):
     decay: str = setting(
         "cosine", "How the step size falls after the warm-up: 'cosine' to zero, or 'constant'.", advanced=True
     )
-    single_steps: int = setting(
-        0,
-        "First steps that see only scenes with at most one digit: what one object is, before two of them (needs fresh batches).",
-        low=0,
-        high=10_000_000,
-        advanced=True,
-    )
     clip_norm: float = setting(
         0.0, "Largest norm of the gradient, in nats per scene; 0 means unlimited.", low=0.0, advanced=True
     )
@@ -246,8 +239,6 @@ class TrainConfig(Section):
             raise ConfigError(f"decay: there is no {self.decay!r}; choose from cosine, constant")
         if self.batches not in ("fixed", "fresh"):
             raise ConfigError(f"batches: there is no {self.batches!r}; choose from fixed, fresh")
-        if self.single_steps and self.batches != "fresh":
-            raise ConfigError("single_steps: fixed batches hold every count; set batches to fresh")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -64,19 +63,13 @@ def fixed_batches(images: np.ndarray, config: TrainConfig) -> Batches:
 
 
 def fresh_batches(config: Config) -> Batches:
-    """Scenes of the training digits that were never drawn before, by the same recipe.
-
-    The first `single_steps` batches leave out scenes with more than one digit.
-    """
+    """Scenes of the training digits that were never drawn before, by the same recipe."""
     settings, scene = config.train, config.scene
     digits = split_digits(load_digits(scene.digits), "train", scene.scene_seed)
-    few = tuple(count for count in scene.counts if count <= 1)
-    single = replace(scene, counts=few or scene.counts)
 
     def batch(step: int) -> np.ndarray:
         rng = np.random.default_rng([settings.seed, step, 1])  # the noise of the step has [seed, step]
-        recipe = single if step <= settings.single_steps else scene
-        return SCENES[scene.scenes](recipe, digits, settings.batch_size, rng).images
+        return SCENES[scene.scenes](scene, digits, settings.batch_size, rng).images
 
     return batch
 

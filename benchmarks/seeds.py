@@ -1,0 +1,119 @@
+"""Every seed of a recipe, none left out: each is trained, evaluated and leaves one small file.
+
+`python -m benchmarks.seeds five_minutes` goes on where it stopped: seeds that have a file in
+`results/five_minutes/` are done, a training that was interrupted is resumed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyro
+import torch
+
+from air_core.command import run_command
+from air_core.evaluation import bootstrap_interval, confusion_matrix, evaluate
+from air_core.explain import Answer, explain
+from air_core.presets import PRESETS
+from air_core.records import LOOK, is_look
+from air_core.runs import Run, RunError, delete_run, find_run, write_aside
+from air_core.scenes import load_scenes
+from air_core.store import read_metrics
+
+RESULTS = Path(__file__).parents[1] / "results"
+PRESET = "multi_mnist"
+RECIPES: dict[str, dict] = {"five_minutes": {"steps": 6_000}, "fifteen_minutes": {}}
+"""What each recipe changes in the preset."""
+
+LOOKS = 16
+"""Second looks at test time, for the figures with refinement."""
+
+
+def result_path(recipe: str, seed: int) -> Path:
+    """The small file that a seed leaves."""
+    return RESULTS / recipe / f"seed_{seed:02d}.json"
+
+
+def matmul_rate(side: int = 1024, seconds: float = 1.0) -> float:
+    """Billions of floating-point operations a second in products of square matrices: how fast this machine is now."""
+    a, products, start = torch.rand(side, side), 0, time.perf_counter()
+    while time.perf_counter() < start + seconds:
+        a @ a
+        products += 1
+    return 2 * side**3 * products / (time.perf_counter() - start) / 1e9
+
+
+def trained(recipe: str, seed: int) -> Run:
+    """The finished training of a seed, begun or resumed if need be."""
+    name = f"{recipe.replace('_', '-')}-seed-{seed:02d}"
+    command = [sys.executable, "-m", "air_core.train"]
+    changes = [part for key, value in RECIPES[recipe].items() for part in ("--set", f"{key}={value}")]
+    try:
+        run = find_run(name)
+        if run.config().train.steps in run.steps():
+            return run
+        command += ["--resume", name]
+    except RunError:
+        command += ["--preset", PRESET, "--name", name, "--seed", str(seed), *changes]
+    subprocess.run(command, check=True)
+    return find_run(name)
+
+
+def measured(run: Run, rate: float) -> dict:
+    """What is kept of a finished training: its curve, and all figures on the test scenes."""
+    air, scenes = run.load(), load_scenes(run.config().scene, "test")
+    rows = read_metrics(run.folder)
+    looks = [row for row in rows if is_look(row.record)]
+    start = time.perf_counter()
+    found = explain(air, scenes.images, Answer, LOOKS)
+    milliseconds = 1e3 * (time.perf_counter() - start) / len(scenes)
+    right = found.counts == scenes.counts
+    return {
+        **run.description(),
+        "seconds": rows[-1].seconds,
+        "matmul_gflops": rate,
+        "validation": [
+            {"step": r.step, "seconds": r.seconds}
+            | {name: r.record[LOOK + name] for name in ("count_accuracy", "elbo", "blank")}
+            for r in looks
+        ],
+        "test": evaluate(air, scenes, samples=10),
+        "test_with_looks": {
+            "looks": LOOKS,
+            "milliseconds_per_scene": milliseconds,
+            "count_accuracy": float(right.mean()),
+            "count_accuracy_interval": bootstrap_interval(right, scenes.digits),
+            "confusion": confusion_matrix(scenes.counts, found.counts, air.config.model.max_steps).tolist(),
+        },
+    }
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.seeds", description=__doc__)
+    parser.add_argument("recipe", choices=RECIPES)
+    parser.add_argument("--seeds", type=int, default=30, metavar="N", help="seeds 0 to N - 1 (default 30)")
+    options = parser.parse_args(arguments)
+    pyro.enable_validation(False)
+    torch.set_num_threads(PRESETS[PRESET].train.threads)
+    for seed in range(options.seeds):
+        path = result_path(options.recipe, seed)
+        if path.exists():
+            continue
+        rate = matmul_rate()
+        run = trained(options.recipe, seed)
+        content = measured(run, rate)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_aside(path, lambda aside, content=content: aside.write_text(json.dumps(content) + "\n"))
+        delete_run(run)
+        accuracy, refined = content["test"]["count_accuracy"], content["test_with_looks"]["count_accuracy"]
+        print(f"{options.recipe} seed {seed}: {accuracy:.2%}, with {LOOKS} looks {refined:.2%}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(run_command("benchmarks.seeds", main))
