@@ -1,11 +1,14 @@
 """Attention: where the guide looks, step by step."""
 
+import numpy as np
 import streamlit as st
 
-from air_core.figures import attention_sheet, count_bars
+from air_core.figures import attention_sheet, count_bars, scene_sheet
 from air_core.ui import cached
 from air_core.ui.frame import GLOSSARY, chart, need_snapshot, page, picture, reseed
 from air_core.ui.rewind import pick_moment
+
+N_SHOWN, LOOKS, N_JUDGED, N_HARD = 5, 16, 2_000, 50
 
 run = page(
     "Attention",
@@ -14,13 +17,30 @@ run = page(
 need_snapshot(run)
 scenes = cached.held_out_scenes(run.config().scene)
 
-left, right = st.columns([1, 3], vertical_alignment="bottom")
-with left:
+left, right = st.columns([2, 3], vertical_alignment="bottom")
+with left, st.container(horizontal=True, vertical_alignment="center"):
     seed = reseed("Other scenes", "attention-scenes")
+    hard = st.toggle(
+        "Hard ones",
+        key="attention-hard",
+        persist_state="session",
+        help=f"Of the first {N_JUDGED:,} held-out scenes those whose count the trained guide is least sure of.",
+    )
+    again = st.toggle(
+        "Look again",
+        key="attention-looks",
+        persist_state="session",
+        help=f"Show each scene to the guide from {LOOKS} places and keep the answer that explains it best.",
+    )
 with right:
     step = pick_moment(run)
-shown = cached.pick_scenes(scenes, 5, seed + 1000)
-found = cached.explanation(run, shown, step)
+if hard:
+    unsure = cached.answer(run, N_JUDGED).q_counts.max(1).argsort()[:N_HARD]
+    shown = tuple(np.random.default_rng(seed).permutation(unsure)[:N_SHOWN].tolist())
+else:
+    shown = cached.pick_scenes(scenes, N_SHOWN, seed + 1000)
+once = cached.explanation(run, shown, step)
+found = cached.explanation(run, shown, step, looks=LOOKS) if again else once
 images = scenes[list(shown)].images
 picture(
     attention_sheet(
@@ -33,6 +53,20 @@ st.caption(
     "Bright: objects that the guide counts. Dim: what it would have painted had it gone on. Held-out scenes, posterior means."
 )
 
+if again:
+    st.subheader(
+        "Before and after",
+        help="One look above, the best of all looks below, each with what it paints. The model is the judge: "
+        "the answer with the greatest log p(x, z, n) − log q(z) stays.",
+    )
+    for title, answer in (("One look", once), (f"{LOOKS} looks", found)):
+        st.caption(title)
+        picture(
+            scene_sheet(images, answer.canvases, answer.boxes, answer.counts, columns=N_SHOWN),
+            f"looks-{title}",
+            f"{title}: the five scenes with boxes, each above what was painted back",
+        )
+
 st.subheader("How many?", help=GLOSSARY["q(n | x)"])
 for column, i in zip(st.columns(len(shown)), range(len(shown))):
     with column:
@@ -41,4 +75,7 @@ for column, i in zip(st.columns(len(shown)), range(len(shown))):
             f"bars-{i}",
             f"q(n | x) of scene {shown[i]}",
         )
-        st.caption(f"scene {shown[i]:,}: holds {scenes.counts[shown[i]]}")
+        gain = (
+            f"; looking again: {once.counts[i]} → {found.counts[i]}, {found.elbo[i] - once.elbo[i]:+.1f} nats"
+        )
+        st.caption(f"scene {shown[i]:,}: holds {scenes.counts[shown[i]]}{gain if again else ''}")

@@ -3,7 +3,7 @@
 import torch
 
 from air_core.estimators import ESTIMATORS
-from benchmarks import step_time
+from benchmarks import results, seeds, step_time
 
 
 def test_variants_have_the_same_gradient():
@@ -40,3 +40,44 @@ def test_products_are_those_of_the_step():
     assert names.count("bmm") == 3 * (
         2 + 4 + 2 + 3
     )  # place, crop: forwards, backwards; no gradient of the scene
+
+
+def a_result(accuracy: float, seconds: float) -> dict:
+    test = {"count_accuracy": accuracy, "elbo": 660.0, "iwae": 670.0, "blank": 463.0}
+    test |= {"confusion": [[10, 0], [1, 9], [0, 4, 6]], "count_accuracy_interval": (0.9, 1.0)}
+    test |= {"count_accuracy_sampled": 0.99, "count_accuracy_posterior": 0.99}
+    looks = [(0.5, 9.0), (0.985, seconds), (0.97, 80.0), (accuracy, 200.0)]
+    return {
+        "settings": {"train": {"seed": 3}},
+        "revision": "abc",
+        "seconds": 250.0,
+        "matmul_gflops": 170.0,
+        "validation": [{"step": 1, "seconds": s, "count_accuracy": a} for a, s in looks],
+        "test": test,
+        "test_with_looks": {"count_accuracy": 0.999, "milliseconds_per_scene": 6.0},
+    }
+
+
+def test_targets_are_judged_by_what_was_measured():
+    some = [a_result(0.992, 40.0), a_result(0.994, 50.0), a_result(0.981, 90.0)]
+    found = {
+        what: (value, met)
+        for what, value, met in results.targets({"five_minutes": some, "fifteen_minutes": []})
+    }
+    assert found["98% within 60 s (median, validation)"] == ("50 s (40 s to 90 s)", True)
+    assert found["99% within 300 s (median, validation)"][1]
+    value, met = found["99.0% on every seed, five minutes, guide alone (30 seeds wanted)"]
+    assert value.startswith("2 of 3") and not met
+    elbo = [row for row in results.targets({"five_minutes": [], "fifteen_minutes": some}) if "ELBO" in row[0]]
+    assert elbo == [("ELBO 200 nats above blank", "197.0 (197.0 to 197.0)", False)]
+    assert results.recall(some[0], 2) == 0.6 and len(results.seed_rows({"five_minutes": some})) == 3
+
+
+def test_a_seed_that_is_done_is_not_trained_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(seeds, "RESULTS", tmp_path)
+    for seed in range(2):
+        path = seeds.result_path("five_minutes", seed)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("{}")
+    monkeypatch.setattr(seeds, "trained", lambda *_: 1 / 0)
+    seeds.main(["five_minutes", "--seeds", "2"])

@@ -4,9 +4,11 @@ import json
 import subprocess
 import sys
 
+from air_core.config import Config
+from air_core.presets import PRESETS
 from air_core.runs import find_run
 from air_core.store import read_events
-from tests.record_series import SERIES
+from tests.record_series import BASE, SERIES
 
 STEPS = 1400
 SMALL = {"n_train": 20_000, "n_test": 1000, "n_validation": 500, "validate_every": 200}
@@ -30,6 +32,12 @@ TINY = SMALL | {
 
 def python(*arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run([sys.executable, "-m", *arguments], capture_output=True, text=True)
+
+
+def differences(config: Config) -> dict:
+    """The settings of a config that are not those of the preset, which `train` starts from."""
+    preset = PRESETS["multi_mnist"].values()
+    return {key: value for key, value in config.values().items() if value != preset[key] and key != "steps"}
 
 
 def train(name: str, steps: int, **settings) -> subprocess.CompletedProcess:
@@ -57,7 +65,7 @@ def test_a_short_training_counts_and_is_called_healthy(own_runs):
 
 
 def test_a_broken_training_says_what_is_wrong_while_it_runs(own_runs):
-    trained = train("broken", 1450, **TINY, **SERIES["blank"])
+    trained = train("broken", 1450, **(differences(BASE) | TINY | SERIES["blank"]))
     assert trained.returncode == 0, trained.stderr
     assert findings("broken")[0].startswith("Nothing is painted")
 

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import time
 
+import numpy as np
 import pyro
 import pytest
 import torch
@@ -18,9 +19,10 @@ from air_core.loop import NonFinite, StopRequest
 from air_core.presets import PRESETS
 from air_core.records import is_look
 from air_core.runs import Run, RunError, create_run, find_run, read_tensors
+from air_core.scenes import load_scenes
 from air_core.store import StoreWriter, read_events, read_metrics, read_status
 from air_core.train import train
-from air_core.trainer import batch_indices, step_size
+from air_core.trainer import batch_indices, fresh_batches, step_size
 from tests.conftest import TINY
 from tests.kill_and_resume import assert_same_run, flags, kill_often, start
 
@@ -267,11 +269,30 @@ def test_mistakes_get_one_clear_line(own_runs, command, arguments):
 
 
 def test_data_order_is_a_permutation_of_every_epoch():
-    seen = torch.cat([batch_indices(step, 10, 3, seed=0) for step in (1, 2, 3)])
-    assert len(seen.unique()) == 9
-    again = torch.cat([batch_indices(step, 10, 3, seed=0) for step in (4, 5, 6)])
-    assert not torch.equal(seen, again)
-    assert torch.equal(batch_indices(5, 10, 3, seed=0), again[3:6])
+    seen = np.concatenate([batch_indices(step, 10, 3, seed=0) for step in (1, 2, 3)])
+    assert len(set(seen.tolist())) == 9
+    again = np.concatenate([batch_indices(step, 10, 3, seed=0) for step in (4, 5, 6)])
+    assert not np.array_equal(seen, again)
+    assert np.array_equal(batch_indices(5, 10, 3, seed=0), again[3:6])
+
+
+def test_fresh_batches_are_new_at_every_step_and_the_same_again():
+    config = TINY.with_settings(batches="fresh", batch_size=16)
+    batches, again = fresh_batches(config), fresh_batches(config)
+    assert batches(1).shape == (16, 12, 12) and batches(1).dtype == np.uint8
+    assert np.array_equal(batches(7), again(7)) and not np.array_equal(batches(7), batches(8))
+    other = fresh_batches(config.with_settings(seed=1))
+    assert not np.array_equal(batches(7), other(7))
+
+
+def test_fresh_scenes_follow_the_recipe():
+    """Ink and counts as in the fixed scenes: means agree within their noise."""
+    config = TINY.with_settings(batches="fresh", batch_size=400)
+    fixed = load_scenes(config.scene, "train").images.reshape(400, -1).sum(1)
+    fresh = np.concatenate([fresh_batches(config)(step) for step in range(1, 6)]).reshape(2000, -1).sum(1)
+    noise = np.hypot(fixed.std() / 400**0.5, fresh.std() / 2000**0.5)
+    assert abs(fixed.mean() - fresh.mean()) < 4 * noise
+    assert abs((fresh == 0).mean() - 1 / 3) < 0.05
 
 
 def test_step_size_rises_and_falls():

@@ -125,22 +125,25 @@ def pick_scenes(scenes: Scenes, n: int, seed: int) -> tuple[int, ...]:
 
 @st.cache_resource(show_spinner="Explaining scenes …", max_entries=64)
 def _explanation(
-    folder: str, step: int, modified: int, indices: tuple[int, ...] | int, split: str
+    folder: str, step: int, modified: int, indices: tuple[int, ...] | int, split: str, looks: int
 ) -> Explanation:
     scenes = _scenes(Run(Path(folder)).config().scene, split)
     images = scenes.images[:indices] if isinstance(indices, int) else scenes.images[list(indices)]
     with pyro_turn():
-        found = explain(_air(folder, step, modified), images)
+        found = explain(_air(folder, step, modified), images, looks=looks)
     for item in fields(found):
         getattr(found, item.name).setflags(write=False)
     return found
 
 
 def explanation(
-    run: Run, indices: tuple[int, ...] | int, step: int | None = None, split: str = "test"
+    run: Run, indices: tuple[int, ...] | int, step: int | None = None, split: str = "test", looks: int = 1
 ) -> Explanation:
-    """What a run says about held-out scenes: those at `indices`, or the first so many; read only."""
-    return _explanation(*snapshot_key(run, whole_step(run, step)[0]), indices, split)
+    """What a run says about held-out scenes: those at `indices`, or the first so many; read only.
+
+    With more than one look the best of so many answers is kept; see `explain`.
+    """
+    return _explanation(*snapshot_key(run, whole_step(run, step)[0]), indices, split, looks)
 
 
 @st.cache_resource(show_spinner="Counting …", max_entries=8)
