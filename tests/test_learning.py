@@ -10,7 +10,7 @@ from air_core.runs import find_run
 from air_core.store import read_events
 from tests.record_series import BASE, SERIES
 
-STEPS = 1400
+STEPS = 1600
 SMALL = {"n_train": 20_000, "n_test": 1000, "n_validation": 500, "validate_every": 200}
 TINY = SMALL | {
     "n_validation": 200,
