@@ -260,7 +260,7 @@ def test_a_store_on_a_full_disk_is_one_clear_line(own_runs, monkeypatch, capsys)
         ["--resume", "absent"],
         ["--resume", "absent", "--seed", "1"],
         ["--set", "digits=/absent"],
-        ["--set", "batch_size=60000", "--set", "n_train=100"],
+        ["--set", "batches=fixed", "--set", "batch_size=60000", "--set", "n_train=100"],
     ],
 )
 def test_mistakes_get_one_clear_line(own_runs, command, arguments):
