@@ -104,9 +104,19 @@ class ModelConfig(Section):
     )
     guide: str = setting(
         "windowed",
-        "How the guide infers an object: 'basic' reads z_what from the recurrent state, 'windowed' from the crop at z_where, 'glimpse' also looks closer before it settles z_where.",
+        "How the guide infers an object: 'basic' reads z_what from the recurrent state, 'windowed' from the crop at z_where, 'glimpse' also looks closer before it settles z_where, 'attentive' searches a map of the scene for the next object, 'difference' does so and remembers nothing but what is left over.",
     )
-    embedding: str = setting("convolutional", "What reads the scene before the recurrent network.")
+    embedding: str = setting(
+        "convolutional",
+        "What reads the scene before the recurrent network (the attentive and the difference guide have their map instead).",
+    )
+    map_channels: tuple[int, ...] = setting(
+        (16, 24, 32, 32),
+        "Channels of the convolutions that make the map (only of the attentive and the difference guide).",
+        low=1,
+        high=1024,
+        advanced=True,
+    )
     embedding_size: int = setting(
         256, "Size of the scene's embedding (unless it is 'none').", low=1, high=4096, advanced=True
     )
@@ -116,7 +126,7 @@ class ModelConfig(Section):
     )
     glimpse_sizes: tuple[int, ...] = setting(
         (200,),
-        "Hidden layers of the network that corrects z_where after a closer look (only the glimpse guide has one).",
+        "Hidden layers of the network that corrects z_where after a closer look (not of the basic and the windowed guide).",
         low=1,
         high=4096,
         advanced=True,
@@ -164,6 +174,8 @@ class ModelConfig(Section):
         for name in ("where_mean", "where_sd"):
             if len(getattr(self, name)) != 3:
                 raise ConfigError(f"{name}: needs three numbers (s, x, y)")
+        if not self.map_channels:
+            raise ConfigError("map_channels: needs at least one convolution")
         if self.initial_weights not in ("torch", "he"):
             raise ConfigError(f"initial_weights: there is no {self.initial_weights!r}; choose from torch, he")
 

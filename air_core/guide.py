@@ -9,7 +9,8 @@ Shapes: B scenes, T steps, S canvas side, W window side, D size of z_what, H hid
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import pyro
 import pyro.distributions as dist
@@ -17,9 +18,18 @@ import torch
 from torch import Tensor, nn
 
 from air_core.config import ModelConfig
-from air_core.networks import EMBEDDINGS, MLP, Baseline, NormalHead, Predictor, SceneLSTM, positive_sd
+from air_core.networks import (
+    EMBEDDINGS,
+    MLP,
+    Attention,
+    Baseline,
+    NormalHead,
+    Predictor,
+    SceneLSTM,
+    positive_sd,
+)
 from air_core.registry import Registry
-from air_core.spatial_transformer import crop
+from air_core.spatial_transformer import centred_at, crop
 
 NEVER = -1e4
 """A logit whose probability is exactly 0: after the first absent object there are no more."""
@@ -35,6 +45,15 @@ class GuideState:
     z_what: Tensor  # (B, D)
     canvas: Tensor  # (B, S, S), or (S, S) before the first step: what is painted so far
     baseline: tuple[Tensor, Tensor] | None = None  # h, c of the baseline's own LSTM
+
+
+class Seen(NamedTuple):
+    """What a step reads of the scene: its shares of the gates of the guide's LSTM and of the
+    baseline's, (B, 4 H) each, and where it attends, (B, 2) or (2,) as x, y in [-1, 1]."""
+
+    gates: Tensor
+    baseline_gates: Tensor | None
+    place: Tensor
 
 
 Paint = Callable[[Tensor, Tensor], Tensor]
@@ -55,7 +74,7 @@ class Guide(nn.Module):
         self.canvas_side = canvas_side
         self.paint = paint
         n_latents = 1 + 3 + config.z_what_size
-        self.embedding = EMBEDDINGS[config.embedding](canvas_side, config.embedding_size, config.activation)
+        self.embedding = self.make_embedding()
         self.rnn = SceneLSTM(self.embedding.size, n_latents, config.rnn_size)
         self.predictor = Predictor(
             config.rnn_size,
@@ -71,6 +90,25 @@ class Guide(nn.Module):
         self.baseline = None
         if with_baseline:
             self.baseline = Baseline(self.embedding.size, n_latents, config.rnn_size, config.baseline_sizes)
+
+    def make_embedding(self) -> nn.Module:
+        """What reads scenes before the recurrent network; its `size` is that of what it gives."""
+        config = self.config
+        return EMBEDDINGS[config.embedding](self.canvas_side, config.embedding_size, config.activation)
+
+    def read(self, images: Tensor, canvas: Tensor) -> tuple[Tensor, Tensor]:
+        """The scene's embedding (B, E) and the place that the guide attends to: here the middle."""
+        return self.embedding(images), images.new_zeros(2)
+
+    def before(self, images: Tensor, seen: Seen | None, last: GuideState) -> tuple[Seen, GuideState]:
+        """What a step begins with: what it reads of the scene (once is enough), what it remembers."""
+        return seen or self.see(images, last), last
+
+    def see(self, images: Tensor, last: GuideState) -> Seen:
+        """Read the scene for both recurrent networks."""
+        scene, place = self.read(images, last.canvas)
+        baseline_gates = self.baseline.rnn.read_scene(scene.detach()) if self.baseline else None
+        return Seen(self.rnn.read_scene(scene), baseline_gates, place)
 
     def infer_z_where(
         self, images: Tensor, canvas: Tensor, mean: Tensor, raw_sd: Tensor
@@ -104,46 +142,42 @@ class Guide(nn.Module):
         )
 
     def step(
-        self, t: int, images: Tensor, gates: tuple[Tensor, Tensor | None], last: GuideState, scale: float
-    ) -> GuideState:
+        self, t: int, images: Tensor, seen: Seen | None, last: GuideState, scale: float
+    ) -> tuple[Seen, GuideState]:
         """Look once more: one turn of figure 3's recurrence.
 
-        `gates` are the scene's shares of the gates of the guide's LSTM and of the baseline's;
-        `scale` is what the plate multiplies log densities by.
+        `seen` is what the step before read of the scene; `scale` is what the plate multiplies log
+        densities by.
         """
+        seen, last = self.before(images, seen, last)
         inputs = (last.z_pres[:, None], last.z_where, last.z_what)
-        rnn = self.rnn(gates[0], inputs, last.rnn)
+        rnn = self.rnn(seen.gates, inputs, last.rnn)
         logit, first_guess, raw_sd = self.predictor(rnn[0])
 
         infer, baseline = {}, None
         if self.baseline:
-            value, baseline = self.baseline(gates[1], inputs, last.baseline)
+            value, baseline = self.baseline(seen.baseline_gates, inputs, last.baseline)
             infer = {"baseline": {"baseline_value": scale * last.z_pres.detach() * value}}
 
         logit = torch.where(last.z_pres.bool(), logit.squeeze(-1), NEVER)
         z_pres = pyro.sample(f"z_pres_{t}", dist.Bernoulli(logits=logit), infer=infer)
 
-        first_guess = self.where_mean + first_guess
+        first_guess = centred_at(self.where_mean + first_guess, seen.place)
         where = dist.Normal(*self.infer_z_where(images, last.canvas, first_guess, raw_sd)).to_event(1)
         z_where = pyro.sample(f"z_where_{t}", where.mask(z_pres.bool()))
 
         what = dist.Normal(*self.infer_z_what(images, last.canvas, rnn[0], z_where)).to_event(1)
         z_what = pyro.sample(f"z_what_{t}", what.mask(z_pres.bool()))
         canvas = last.canvas if t == self.config.max_steps else self.paint_on(last, z_pres, z_where, z_what)
-        return GuideState(rnn, z_pres, z_where, z_what, canvas, baseline)
+        return seen, GuideState(rnn, z_pres, z_where, z_what, canvas, baseline)
 
     def forward(self, images: Tensor, subsample_size: int | None = None) -> None:
         """The Pyro program q(z | x) for images (N, S, S) in [0, 1]; see `Model.forward`."""
         with pyro.plate("scenes", len(images), subsample_size=subsample_size) as index:
             batch = images if subsample_size is None else images[index]
-            scene = self.embedding(batch)
-            gates = (
-                self.rnn.read_scene(scene),
-                self.baseline.rnn.read_scene(scene.detach()) if self.baseline else None,
-            )
-            state = self.start(batch)
+            seen, state = None, self.start(batch)
             for t in range(1, self.config.max_steps + 1):
-                state = self.step(t, batch, gates, state, scale=len(images) / len(batch))
+                seen, state = self.step(t, batch, seen, state, scale=len(images) / len(batch))
 
 
 class BasicGuide(Guide):
@@ -207,6 +241,47 @@ class GlimpseGuide(Guide):
         return torch.addcmul(last.canvas, z_pres[:, None, None], self.paint(z_where, z_what))
 
 
+class AttentiveGuide(GlimpseGuide):
+    """Searches the scene for the next object instead of reading it as a whole.
+
+    At every step a map of the scene and of what is left over of it says how salient each place
+    is, and the guide attends to the most salient one: the recurrent network reads what is there, and
+    z_where starts from there. What is left over is read without gradient; otherwise later steps
+    teach the earlier ones to leave them something.
+    """
+
+    def make_embedding(self):
+        return Attention(2, self.config.map_channels, self.canvas_side, self.config.activation)
+
+    def read(self, images, canvas):
+        left_over = images - canvas.detach()
+        return self.embedding(torch.stack([images, left_over], 1))
+
+    def before(self, images, seen, last):
+        return self.see(images, last), last
+
+
+class DifferenceGuide(AttentiveGuide):
+    """Counts by what is left over and remembers nothing else (DAIR, Eslami et al. 2016, section 3.2).
+
+    Whether there is one more object is the same question at every step, so that it is answered
+    for counts that were never seen.
+    """
+
+    def before(self, images, seen, last):
+        forgotten = replace(
+            self.start(images), z_pres=last.z_pres, canvas=last.canvas, baseline=last.baseline
+        )
+        return self.see(images, last), forgotten
+
+
 GUIDES: Registry[type[Guide]] = Registry(
-    "guide", {"glimpse": GlimpseGuide, "windowed": WindowedGuide, "basic": BasicGuide}
+    "guide",
+    {
+        "attentive": AttentiveGuide,
+        "difference": DifferenceGuide,
+        "glimpse": GlimpseGuide,
+        "windowed": WindowedGuide,
+        "basic": BasicGuide,
+    },
 )

@@ -179,6 +179,52 @@ class ConvolutionalEmbedding(nn.Module):
         return self.layers(images[:, None])
 
 
+class Attention(nn.Module):
+    """A map of pictures, and what it shows at its most salient place: (B, C, S, S) -> (B, E), (B, 2).
+
+    Strided convolutions keep where things are: they describe P places, 4 pixels apart, by their
+    surroundings. The place attended to is the softmax-weighted mean of the most salient place and
+    its neighbours. Only these: a mean over all places would lie between two objects. Returns the
+    description averaged in the same way followed by the place, and the place alone, as x, y
+    in [-1, 1].
+    """
+
+    REACH = 1
+    """Neighbours are so many places away, at most, along each axis."""
+
+    places: Tensor
+    near: Tensor
+
+    def __init__(self, n_channels: int, channels: Sequence[int], canvas_side: int, activation: str = "relu"):
+        super().__init__()
+        sizes, layers = [n_channels, *channels], []
+        for i, (a, b) in enumerate(zip(sizes, sizes[1:])):
+            kernel, stride = (5 if i == 0 else 3), (2 if i < 2 else 1)
+            layers += [nn.Conv2d(a, b, kernel, stride, kernel // 2), ACTIVATIONS[activation]()]
+        self.map = nn.Sequential(*layers)
+        self.salience = nn.Conv2d(channels[-1], 1, 1)
+        stride = 2 ** min(len(channels), 2)
+        axis = torch.arange(0, canvas_side, stride)
+        row, column = torch.meshgrid(axis, axis, indexing="ij")
+        cells = torch.stack([column.flatten(), row.flatten()], 1)  # (P, 2), pixels x, y
+        self.register_buffer("places", (2 * cells + 1) / canvas_side - 1, persistent=False)
+        apart = (cells[:, None] - cells).abs().amax(-1)  # (P, P)
+        self.register_buffer("near", apart <= self.REACH * stride, persistent=False)
+        self.size = channels[-1] + 2
+
+    def weights(self, features: Tensor) -> Tensor:
+        """How much of the attention each place has: (B, E, n, n) -> (B, P), sums to 1."""
+        salience = self.salience(features).flatten(1)
+        return salience.masked_fill(~self.near[salience.argmax(1)], -torch.inf).softmax(1)
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        features = self.map(pictures)
+        weights = self.weights(features)
+        place = weights @ self.places
+        seen = (features.flatten(2) @ weights[:, :, None]).squeeze(2)
+        return torch.cat([seen, place], 1), place
+
+
 class LinearEmbedding(nn.Module):
     """One linear layer and a non-linearity over the pixels: (B, S, S) -> (B, E)."""
 

@@ -16,6 +16,8 @@ import torch
 from pyro import poutine
 from torch import Tensor
 
+from air_core.spatial_transformer import centred_at
+
 REACH = 8
 """A scene is moved by up to so many pixels along each axis."""
 
@@ -54,12 +56,8 @@ def move(images: Tensor, offset: tuple[int, int]) -> tuple[Tensor, Tensor]:
 
 
 def moved_back(z_where: Tensor, shift: Tensor, canvas_side: int) -> Tensor:
-    """z_where (..., 3) of an object on a scene that was moved by `shift` (..., 2), on the scene itself.
-
-    A window's centre is at u = -(x, y) / s, and a pixel is 2 / S of it.
-    """
-    scale, place = z_where.split([1, 2], -1)
-    return torch.cat([scale, place + scale * shift * (2 / canvas_side)], -1)
+    """z_where (..., 3) of an object on a scene that was moved by `shift` (..., 2), on the scene itself."""
+    return centred_at(z_where, shift * (-2 / canvas_side))
 
 
 def seen_from(guide: Callable, offset: tuple[int, int], max_steps: int) -> Callable:

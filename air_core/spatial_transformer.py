@@ -83,6 +83,15 @@ def crop(image: Tensor, z_where: Tensor, window_side: int) -> Tensor:
     return _resample(image, u)
 
 
+def centred_at(z_where: Tensor, place: Tensor) -> Tensor:
+    """`z_where` (..., 3) moved along, so that what was seen at the middle of the image is at `place`.
+
+    `place` (..., 2) is x, y in [-1, 1], x to the right and y down.
+    """
+    scale, shift = z_where.split([1, 2], -1)
+    return torch.cat([scale, shift - scale * place], -1)
+
+
 def pixel_boxes(z_where: Tensor, canvas_side: int) -> Tensor:
     """The windows' outlines on the canvas: (..., 3) -> (..., 4) as x, y, w, h in pixels.
 
