@@ -1,5 +1,7 @@
 """The guides, every member of the registries."""
 
+import math
+from dataclasses import replace
 from unittest.mock import patch
 
 import pyro
@@ -7,12 +9,13 @@ import pytest
 import torch
 from pyro import poutine
 from pyro.infer import SVI, TraceGraph_ELBO
+from torch import nn
 
 from air_core.air import AIR, svi_programs
 from air_core.config import ConfigError
 from air_core.estimators import ESTIMATORS
-from air_core.guide import GUIDES
-from air_core.networks import EMBEDDINGS
+from air_core.guide import GUIDES, DifferenceGuide
+from air_core.networks import EMBEDDINGS, Attention
 from air_core.spatial_transformer import crop, pixel_boxes
 
 
@@ -77,6 +80,66 @@ def test_glimpse_guide_paints_what_the_model_paints(tiny_config, images):
     )
     torch.testing.assert_close(canvases[-1], painted)
     assert not [name for name, _ in air.guide.named_parameters() if "decoder" in name]
+
+
+def attention_to_brightness(canvas_side: int) -> Attention:
+    """Attention whose map is the picture's brightness at each place."""
+    attention = Attention(1, (1,), canvas_side)
+    attention.map = nn.AvgPool2d(2)
+    attention.salience = nn.Identity()
+    return attention
+
+
+def test_attention_is_the_mean_of_the_most_salient_place_and_its_neighbours():
+    attention = attention_to_brightness(16)
+    picture = torch.zeros(1, 1, 16, 16)
+    picture[0, 0, 4:6, 6:8] = 9.0  # the place of row 2, column 3
+    picture[0, 0, 4:6, 8:10] = 8.0  # its neighbour to the right
+    picture[0, 0, 12:14, 12:14] = 8.9  # far away: it must not pull
+    seen, place = attention(picture)
+    weights = attention.weights(attention.map(picture))[0].unflatten(0, (8, 8))
+    assert weights.sum() == pytest.approx(1)
+    assert weights[1:4, 2:5].sum() == pytest.approx(1)
+    assert weights[2, 3] / weights[2, 4] == pytest.approx(math.e, rel=1e-4)
+    share = 1 / (1 + math.e)
+    x, y = 2 * (6.5 + 2 * share) / 16 - 1, 2 * 4.5 / 16 - 1
+    assert place[0].tolist() == pytest.approx([x, y], abs=2e-3)
+    assert seen[0].tolist() == pytest.approx([9 * (1 - share) + 8 * share, x, y], abs=0.01)
+
+
+def test_attention_moves_with_the_scene():
+    torch.manual_seed(0)
+    attention = Attention(1, (4, 5, 6), 48)
+    scene = torch.zeros(1, 1, 48, 48)
+    scene[..., 16:24, 16:24] = torch.rand(8, 8)
+    with torch.no_grad():
+        attention.salience.weight.mul_(30)
+        here, moved = attention(scene)[1], attention(scene.roll((8, 4), (2, 3)))[1]
+    assert here.abs().max() < 0.5, "not at the edge, whose padding is seen"
+    torch.testing.assert_close(moved - here, torch.tensor([[4.0, 8.0]]) * 2 / 48)
+
+
+@pytest.mark.parametrize("guide", ["attentive", "difference"])
+def test_what_is_remembered(tiny_config, images, guide):
+    guide = AIR(tiny_config.with_settings(guide=guide)).guide
+    one = guide.start(images)
+    other = replace(one, rnn=(one.rnn[0] + 1, one.rnn[1] - 1), z_where=one.z_where + 1)
+    (_, a), (_, b) = (guide.before(images, None, state) for state in (one, other))
+    forgotten = torch.equal(a.rnn[0], b.rnn[0]) and torch.equal(a.z_where, b.z_where)
+    assert forgotten == isinstance(guide, DifferenceGuide)
+
+
+@pytest.mark.parametrize("guide", ["attentive", "difference"])
+def test_what_is_explained_is_read_without_gradient(tiny_config, images, guide):
+    guide = AIR(tiny_config.with_settings(guide=guide)).guide
+    canvas = torch.rand(5, 12, 12, requires_grad=True)
+    here, there = (
+        guide.see(images, replace(guide.start(images), canvas=canvas)),
+        guide.see(images, guide.start(images)),
+    )
+    assert not torch.equal(here.gates, there.gates)
+    here.gates.sum().backward()
+    assert canvas.grad is None
 
 
 def test_unknown_names_are_refused(tiny_config):

@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from air_core.spatial_transformer import check_z_where, crop, pixel_boxes, place
+from air_core.spatial_transformer import centred_at, check_z_where, crop, pixel_boxes, place
 
 SIDE, WINDOW = 50, 28
 
@@ -91,3 +91,13 @@ def test_leading_dimensions_broadcast():
     assert together.shape == (2, 3, SIDE, SIDE)
     torch.testing.assert_close(together[1, 2], place(windows[1, 2], z_where[1, 2], SIDE))
     assert crop(torch.rand(2, 1, SIDE, SIDE), z_where, WINDOW).shape == (2, 3, WINDOW, WINDOW)
+
+
+def test_a_window_is_centred_where_it_is_told_to():
+    z_where, place = (
+        torch.tensor([[2.5, 0.0, 0.0], [3.0, 0.3, -0.6]]),
+        torch.tensor([[0.5, -0.2], [0.0, 0.4]]),
+    )
+    box = pixel_boxes(centred_at(z_where, place), 50)
+    offset = -z_where[:, 1:] / z_where[:, :1]
+    torch.testing.assert_close(box[:, :2] + box[:, 2:] / 2, (place + offset + 1) * 25)
