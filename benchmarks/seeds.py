@@ -48,11 +48,10 @@ def matmul_rate(side: int = 1024, seconds: float = 1.0) -> float:
     return 2 * side**3 * products / (time.perf_counter() - start) / 1e9
 
 
-def trained(recipe: str, seed: int) -> Run:
-    """The finished training of a seed, begun or resumed if need be."""
-    name = f"{recipe.replace('_', '-')}-seed-{seed:02d}"
+def trained(name: str, seed: int, settings: dict) -> Run:
+    """The finished training of that name, begun or resumed if need be: the preset, `settings` changed."""
     command = [sys.executable, "-m", "air_core.train"]
-    changes = [part for key, value in RECIPES[recipe].items() for part in ("--set", f"{key}={value}")]
+    changes = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
     try:
         run = find_run(name)
         if run.config().train.steps in run.steps():
@@ -93,6 +92,12 @@ def measured(run: Run, rate: float) -> dict:
     }
 
 
+def write_result(path: Path, content: dict) -> None:
+    """Write a small result file, all of it or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_aside(path, lambda aside: aside.write_text(json.dumps(content) + "\n"))
+
+
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.seeds", description=__doc__)
@@ -106,10 +111,10 @@ def main(arguments: list[str] | None = None) -> None:
         if path.exists():
             continue
         rate = matmul_rate()
-        run = trained(options.recipe, seed)
+        name = f"{options.recipe.replace('_', '-')}-seed-{seed:02d}"
+        run = trained(name, seed, RECIPES[options.recipe])
         content = measured(run, rate)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_aside(path, lambda aside, content=content: aside.write_text(json.dumps(content) + "\n"))
+        write_result(path, content)
         delete_run(run)
         accuracy, refined = content["test"]["count_accuracy"], content["test_with_looks"]["count_accuracy"]
         print(f"{options.recipe} seed {seed}: {accuracy:.2%}, with {LOOKS} looks {refined:.2%}", flush=True)
