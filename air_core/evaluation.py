@@ -125,7 +125,7 @@ def average_precision(rank: np.ndarray, hit: np.ndarray, n_truth: int) -> float 
     return float((best_after * hit).sum() / n_truth)
 
 
-def _sampled(air: AIR, images: Tensor, samples: int, generator: torch.Generator) -> dict[str, Tensor]:
+def sampled(air: AIR, images: Tensor, samples: int, generator: torch.Generator) -> dict[str, Tensor]:
     """Per scene: parts of the ELBO and a drawn count from the first z; IWAE and posterior of all."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
@@ -162,9 +162,7 @@ def evaluate(
         raise ConfigError(f"scenes of side {scenes.images.shape[1]} do not fit a run of side {side}")
     generator = torch.Generator().manual_seed(seed)
     n_batches = -(-len(scenes) // BATCH)
-    drawn = [
-        _sampled(air, batch, samples, generator) for batch in progress(batches(scenes.images), n_batches)
-    ]
+    drawn = [sampled(air, batch, samples, generator) for batch in progress(batches(scenes.images), n_batches)]
     values = {name: torch.cat([part[name] for part in drawn]).numpy() for name in drawn[0]}
     found = explain(air, scenes.images, Answer, looks)
 

@@ -123,7 +123,7 @@ def _explain_batch(air: AIR, images: Tensor, looks: int) -> dict[str, Tensor]:
     else:
         max_steps = air.config.model.max_steps
         found = best_of(
-            [_propose(air, images, at_means(seen_from(guide, place, max_steps))) for place in offsets(looks)]
+            _propose(air, images, at_means(seen_from(guide, place, max_steps))) for place in offsets(looks)
         )
     present = torch.arange(found["objects"].shape[1]) < found["counts"][:, None]  # (B, T)
     return found | {"canvases": (found["objects"] * present[..., None, None]).sum(1)}

@@ -7,7 +7,8 @@ back, and the model, which is the judge, keeps the best one of each count.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pyro
@@ -82,19 +83,23 @@ def seen_from(guide: Callable, offset: tuple[int, int], max_steps: int) -> Calla
     return program
 
 
-def best_of(proposals: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+def best_of(proposals: Iterable[dict[str, Tensor]]) -> dict[str, Tensor]:
     """Of several answers to the same scenes the one that explains each best.
 
     Each has `log_weight` (B, T + 1): log p(x, z, n) - log q(z) for every count. The count is that
     of the greatest weight; q(n) is proportional to each count's greatest weight, which makes the
-    ELBO at these z the logarithm of their sum.
+    ELBO at these z the logarithm of their sum. Only two answers are held at a time.
     """
-    weight = torch.stack([found["log_weight"] for found in proposals])  # (K, B, T + 1)
-    best = weight.amax(0)
-    counts = best.argmax(1)
-    scenes = torch.arange(len(counts))
-    chosen = weight[:, scenes, counts].argmax(0)  # (B,)
+    best = functools.reduce(_better, proposals)
+    weight = best["log_weight"]
+    return best | {"counts": weight.argmax(1), "q_counts": weight.softmax(1), "elbo": weight.logsumexp(1)}
+
+
+def _better(one: dict[str, Tensor], other: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Scene by scene the answer that holds the greatest weight, with each count's greater weight."""
+    wins = other["log_weight"].amax(1) > one["log_weight"].amax(1)
     picked = {
-        name: torch.stack([found[name] for found in proposals])[chosen, scenes] for name in proposals[0]
+        name: torch.where(wins.view(-1, *[1] * (value.ndim - 1)), other[name], value)
+        for name, value in one.items()
     }
-    return picked | {"counts": counts, "q_counts": best.softmax(1), "elbo": best.logsumexp(1)}
+    return picked | {"log_weight": torch.maximum(one["log_weight"], other["log_weight"])}

@@ -36,7 +36,10 @@ from air_core.config import Config
 from air_core.digits import DIGITS
 
 RUN_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-SHIPPED = "multi_mnist"
+UNSEEN = ("air-0-1-2", "dair-0-1-2")
+"""The two small runs of the Generalisation page: plain AIR and DAIR, taught with 0, 1 and 2 digits."""
+
+SHIPPED = ("multi_mnist", *UNSEEN)
 _SNAPSHOT = re.compile(r"step_(\d{8})\.safetensors")
 _STATE = re.compile(r"state_(\d{8})\.safetensors")
 _HIDDEN = "hidden"
@@ -163,7 +166,7 @@ def find_run(name_or_path: str) -> Run:
 
 
 def list_runs(hidden: bool = True) -> list[Run]:
-    """Every run in the folder of runs, the shipped one first, then the newest first.
+    """Every run in the folder of runs, the shipped ones first, then the newest first.
 
     Without `hidden`, those that were hidden are left out.
     """
@@ -173,7 +176,13 @@ def list_runs(hidden: bool = True) -> list[Run]:
         if RUN_NAME.fullmatch(path.parent.name)
     ]
     shown = [run for run in runs if hidden or not run.hidden]
-    return sorted(shown, key=lambda run: (run.name != SHIPPED, -_begun(run), run.name))
+
+    def rank(run: Run) -> tuple:
+        if run.name in SHIPPED:
+            return SHIPPED.index(run.name), 0.0, run.name
+        return len(SHIPPED), -_begun(run), run.name
+
+    return sorted(shown, key=rank)
 
 
 def _begun(run: Run) -> float:
@@ -193,7 +202,7 @@ def hide_run(run: Run, hidden: bool = True) -> None:
 
 def delete_run(run: Run) -> None:
     """Delete a run's folder for good; raises `RunError` if it is being trained, or shipped."""
-    if run.name == SHIPPED:
+    if run.name in SHIPPED:
         raise RunError(f"run {run.name} is part of the app; hide it instead")
     if run.is_trained_now():
         raise RunError(f"run {run.name} is being trained; stop it first")

@@ -138,29 +138,36 @@ def stock_step(air: AIR, images: Tensor) -> Callable[[], None]:
 
 
 def looked_at(images: Tensor, canvas: Tensor, z_where: Tensor, side: int) -> Tensor:
-    """What the glimpse guide sees at z_where: (B, 2 W^2)."""
+    """What a glimpse at z_where sees: (B, 2 W^2)."""
     return crop(torch.stack([images, canvas], 1), z_where[:, None], side).flatten(1)
 
 
 def plain_loss(air: AIR, images: Tensor) -> Tensor:
     """(c): the negative ELBO summed over the scenes, by hand."""
     config, model, guide, n = air.config.model, air.model, air.guide, len(images)
-    gates = guide.rnn.read_scene(guide.embedding(images))
+    searches, glimpses = config.guide == "attentive", config.guide in ("attentive", "glimpse")
+    attended = torch.zeros(n, 2)
+    gates = None if searches else guide.rnn.read_scene(guide.embedding(images))
     state, last = guide.rnn.start(n), guide.start(images)
     z_pres, z_where, z_what = torch.ones(n, 1), last.z_where, last.z_what
     canvas, canvases, logits = torch.zeros_like(images), [torch.zeros_like(images)], []
     ratio, ratios = torch.zeros(n), [torch.zeros(n)]
     for _ in range(config.max_steps):
+        if searches:
+            scene, attended = guide.embedding(torch.stack([images, images - canvas.detach()], 1))
+            gates = guide.rnn.read_scene(scene)
         state = guide.rnn(gates, (z_pres, z_where, z_what), state)
         logit, mean, raw_sd = guide.predictor(state[0])
         mean = model.where_mean + mean
-        if config.guide == "glimpse":
+        if searches:
+            mean = torch.cat([mean[:, :1], mean[:, 1:] - mean[:, :1] * attended], 1)
+        if glimpses:
             seen = looked_at(images, canvas, mean / guide.WIDER, config.window_side)
             to_mean, to_sd = guide.glimpse(seen).chunk(2, 1)
             mean, raw_sd = mean + to_mean, raw_sd + to_sd
         q_where = Normal(mean, F.softplus(raw_sd) + MIN_SD, validate_args=False)
         z_where = q_where.rsample()
-        if config.guide == "glimpse":
+        if glimpses:
             seen = looked_at(images, canvas, z_where, config.window_side)
         else:
             seen = crop(images, z_where, config.window_side).flatten(1)

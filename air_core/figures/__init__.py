@@ -5,7 +5,7 @@ AIR sees and paints, `charts` counts, `curves` and `training` what happens over
 a training.
 """
 
-from air_core.figures.charts import RUN_COLOURS, confusion_figure, count_bars
+from air_core.figures.charts import RUN_COLOURS, accuracy_by_count, confusion_figure, count_bars
 from air_core.figures.curves import Curve, curves_figure, decimate, smooth
 from air_core.figures.pictures import (
     attention_sheet,
@@ -47,6 +47,7 @@ __all__ = [
     "Axes",
     "Curve",
     "Sheet",
+    "accuracy_by_count",
     "accuracy_figure",
     "attention_sheet",
     "canvas_sheet",

@@ -31,6 +31,36 @@ def count_bars(q_counts: np.ndarray, truth: int | None = None) -> go.Figure:
     return figure
 
 
+def accuracy_by_count(shares: dict[str, np.ndarray], learned: tuple[int, ...]) -> go.Figure:
+    """Share of scenes counted right (N,) by how many digits they hold, 0 to N - 1, a group of bars a name.
+
+    Counts that were not `learned` from are marked.
+    """
+    figure = go.Figure()
+    for k, (name, share) in enumerate(shares.items()):
+        figure.add_bar(
+            x=[str(n) for n in range(len(share))],
+            y=share,
+            name=name,
+            marker_color=RUN_COLOURS[k],
+            hovertemplate=f"{name}, %{{x}} digits: %{{y:.1%}}<extra></extra>",
+        )
+        for n in range(len(share)):
+            if n not in learned and k == 0:
+                figure.add_annotation(
+                    x=str(n), y=1.1, text="never seen", showarrow=False, font={"color": MUTED, "size": 12}
+                )
+    figure.update_layout(
+        height=300,
+        margin={"l": 56, "r": 0, "t": 8, "b": 40},
+        xaxis={"title": "digits in the scene", "type": "category"},
+        yaxis={"title": "counted right", "range": [0, 1.18], "tickformat": ".0%", "tickvals": [0, 0.5, 1]},
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        bargap=0.35,
+    )
+    return figure
+
+
 def confusion_figure(confusion: np.ndarray) -> go.Figure:
     """Scenes by true count (rows) and counted (columns), coloured by share of the row."""
     share = confusion / np.maximum(confusion.sum(1, keepdims=True), 1)

@@ -87,7 +87,7 @@ def _scenes(config: SceneConfig, split: str) -> Scenes:
 
 
 def held_out_scenes(config: SceneConfig, split: str = "test") -> Scenes:
-    """The held-out scenes of a run's recipe, of the `test` or the `validation` split; read only.
+    """The held-out scenes of a recipe, of the `test` or the `validation` split; read only.
 
     Says what is wrong and stops the page if they cannot be built.
     """
@@ -125,9 +125,15 @@ def pick_scenes(scenes: Scenes, n: int, seed: int) -> tuple[int, ...]:
 
 @st.cache_resource(show_spinner="Explaining scenes …", max_entries=64)
 def _explanation(
-    folder: str, step: int, modified: int, indices: tuple[int, ...] | int, split: str, looks: int
+    folder: str,
+    step: int,
+    modified: int,
+    indices: tuple[int, ...] | int,
+    split: str,
+    looks: int,
+    recipe: SceneConfig | None,
 ) -> Explanation:
-    scenes = _scenes(Run(Path(folder)).config().scene, split)
+    scenes = _scenes(recipe or Run(Path(folder)).config().scene, split)
     images = scenes.images[:indices] if isinstance(indices, int) else scenes.images[list(indices)]
     with pyro_turn():
         found = explain(_air(folder, step, modified), images, looks=looks)
@@ -137,25 +143,34 @@ def _explanation(
 
 
 def explanation(
-    run: Run, indices: tuple[int, ...] | int, step: int | None = None, split: str = "test", looks: int = 1
+    run: Run,
+    indices: tuple[int, ...] | int,
+    step: int | None = None,
+    split: str = "test",
+    looks: int = 1,
+    recipe: SceneConfig | None = None,
 ) -> Explanation:
     """What a run says about held-out scenes: those at `indices`, or the first so many; read only.
 
-    With more than one look the best of so many answers is kept; see `explain`.
+    With more than one look the best of so many answers is kept; see `explain`. The scenes are of
+    the run's own recipe unless another is given.
     """
-    return _explanation(*snapshot_key(run, whole_step(run, step)[0]), indices, split, looks)
+    return _explanation(*snapshot_key(run, whole_step(run, step)[0]), indices, split, looks, recipe)
 
 
-@st.cache_resource(show_spinner="Counting …", max_entries=8)
-def _answer(folder: str, step: int, modified: int, n: int) -> Answer:
-    scenes = _scenes(Run(Path(folder)).config().scene, "test")
+@st.cache_resource(show_spinner="Counting …", max_entries=16)
+def _answer(folder: str, step: int, modified: int, n: int, recipe: SceneConfig | None) -> Answer:
+    scenes = _scenes(recipe or Run(Path(folder)).config().scene, "test")
     with pyro_turn():
         return explain(_air(folder, step, modified), scenes.images[:n], Answer)
 
 
-def answer(run: Run, n: int) -> Answer:
-    """How many objects the run finds in the first n test scenes, and where; read only."""
-    return _answer(*snapshot_key(run, whole_step(run)[0]), n)
+def answer(run: Run, n: int, recipe: SceneConfig | None = None) -> Answer:
+    """How many objects the run finds in the first n test scenes, and where; read only.
+
+    The scenes are of the run's own recipe unless another is given.
+    """
+    return _answer(*snapshot_key(run, whole_step(run)[0]), n, recipe)
 
 
 def _arrays(canvases: torch.Tensor, latents: Latents, side: int) -> tuple[np.ndarray, list[np.ndarray]]:

@@ -25,7 +25,7 @@ def manage(run: Run) -> None:
             tip = "Leave it out of the lists; 'Hidden runs too' in the sidebar shows it again."
             icon = ":material/visibility_off:"
             st.button("Hide it", key="hide-run", icon=icon, help=tip, on_click=_hide, args=(run,))
-        shipped = run.name == SHIPPED
+        shipped = run.name in SHIPPED
         tip = "The shipped run is part of the app; hide it instead." if shipped else None
         if st.button("Delete it …", key="delete-run", icon=":material/delete:", disabled=shipped, help=tip):
             _confirm(run)
