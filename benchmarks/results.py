@@ -10,6 +10,7 @@ from pathlib import Path
 import plotly.graph_objects as go
 from playwright.sync_api import sync_playwright
 
+from air_core.explain import BATCH
 from benchmarks.seeds import LOOKS, RECIPES, RESULTS
 from tests import chromium
 
@@ -98,6 +99,56 @@ def seed_rows(results: dict[str, list[dict]]) -> list[str]:
     return lines
 
 
+def unseen_rows() -> list[str]:
+    """The table of counts that training never showed, a row a run."""
+    rows = []
+    for path in sorted((RESULTS / "unseen").glob("*.json")):
+        result = json.loads(path.read_text())
+        settings, unseen = result["settings"], result["unseen"]
+        low, high = unseen["count_accuracy_interval"]
+        rows.append(
+            f"| {path.stem.split('-')[0].upper()} ({settings['model']['guide']} guide) "
+            f"| {', '.join(map(str, settings['scene']['counts']))} | {result['test']['count_accuracy']:.2%} "
+            f"| {unseen['count']} | {unseen['count_accuracy']:.2%} ({low:.2%} to {high:.2%}) "
+            f"| {' / '.join(map(str, unseen['counted']))} | {settings['train']['steps']:,} | {result['revision']} |"
+        )
+    return rows
+
+
+def refinement_rows() -> tuple[str, list[str]]:
+    """The run that thinking longer was measured with, and the table of what it costs and gains."""
+    path = RESULTS / "refinement.json"
+    if not path.exists():
+        return "none yet", []
+    content = json.loads(path.read_text())
+    rows = []
+    for row in content["rows"]:
+        low, high = row["count_accuracy_interval"]
+        wrong = sum(map(sum, row["confusion"])) - sum(row["confusion"][n][n] for n in range(3))
+        rows.append(
+            f"| {row['way']} | {row['milliseconds_per_scene']:.1f} | {row['count_accuracy']:.2%} "
+            f"({low:.2%} to {high:.2%}) | {wrong} |"
+        )
+    return f"{content['run']} (revision {content['revision']})", rows
+
+
+def error_rows() -> list[str]:
+    """What errors come from, a row a run and a kind of error."""
+    rows = []
+    for path in sorted((RESULTS / "errors").glob("*.json")):
+        found = json.loads(path.read_text())
+        accuracy = found["count accuracy"]
+        for kind in found["misread"]:
+            looked = next(value for name, value in kind.items() if name.startswith("right with"))
+            rows.append(
+                f"| {path.stem} | {accuracy['train']:.2%} / {accuracy['validation']:.2%} "
+                f"| {found['supervised classifier']:.2%} | {kind['holds']} as {kind['counted']}: {kind['scenes']} "
+                f"| {looked:.0%} | {kind['right when fitted']:.0%} "
+                f"| {kind['nats, true count over counted']:+.0f} |"
+            )
+    return rows
+
+
 def figure(results: dict[str, list[dict]]) -> go.Figure:
     """Errors on the validation scenes over seconds of training, a line a seed."""
     picture = go.Figure()
@@ -150,6 +201,7 @@ def main() -> None:
     met = [f"| {what} | {value} | {'yes' if ok else 'no'} |" for what, value, ok in targets(results)]
     table = seed_rows(results)
     done = ", ".join(f"{len(results[recipe])} of {WANTED[recipe]} of {recipe}" for recipe in RECIPES)
+    refined_run, refined = refinement_rows()
     text = f"""# Results
 
 Made by `python -m benchmarks.results` from the files in `results/`, which `python -m benchmarks.seeds five_minutes`
@@ -170,6 +222,30 @@ Seeds done: {done}. None that was trained is left out.
 | recipe | seed | training | GFLOP/s | argmax (interval) | sampled | posterior, K = 10 | recall of 0 / 1 / 2 | {LOOKS} looks | ELBO above blank | revision |
 |---|---|---|---|---|---|---|---|---|---|---|
 {chr(10).join(table)}
+
+## Thinking longer about a scene
+Run {refined_run}, by `python -m benchmarks.refinement RUN`, on the test scenes in batches of {BATCH}. Looks: the guide
+sees the scene from several places and the model keeps the best answer. Importance samples: the count's posterior.
+
+| way | ms a scene | count accuracy (interval) | scenes of 10,000 misread |
+|---|---|---|---|
+{chr(10).join(refined)}
+
+## Counts never seen
+By `python -m benchmarks.unseen`, one seed each. AIR reads the whole scene once and remembers; DAIR reads what is left over and
+remembers nothing else. The last column but two says how many of the scenes were counted 0 / 1 / 2 / ...
+
+| guide | learned from | right on test scenes of these counts | never seen | right (interval) | counted | steps | revision |
+|---|---|---|---|---|---|---|---|
+{chr(10).join(unseen_rows())}
+
+## Where errors come from
+By `python -m benchmarks.errors RUN`, on fresh scenes of training and of validation digits. *Fitted* is a Normal over z fitted to
+each misread scene, started from the guide's means: where it prefers the true count, the guide is to blame and not the model.
+
+| run | right, training / validation digits | supervised classifier | misread scenes | right with 16 looks | right when fitted | median nats for the truth |
+|---|---|---|---|---|---|---|
+{chr(10).join(error_rows())}
 
 ## What was tried
 {(RESULTS / "tried.md").read_text().strip()}

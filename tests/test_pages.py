@@ -10,7 +10,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from air_core.air import AIR
-from air_core.runs import Run, create_run, write_tensors
+from air_core.runs import UNSEEN, Run, create_run, write_tensors
 from air_core.store import StoreWriter
 from air_core.train import train
 from tests.conftest import TINY
@@ -71,7 +71,7 @@ def test_every_page_survives_an_unusable_run(name, own_runs):
     for path in (own_runs / "broken").glob("step_*"):
         path.write_bytes(b"nonsense")
     page = open_page(name)
-    assert name in ("Training", "Compare") or "damaged" in page.error[0].value
+    assert name in ("Training", "Compare", "Generalisation") or "damaged" in page.error[0].value
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -92,7 +92,7 @@ def test_a_run_without_weights_or_log_says_so(own_runs):
 def test_few_scenes_are_enough(own_runs):
     train(create_run("few", TINY.with_settings(n_test=3)))
     for name in SCRIPTS:
-        assert charts(open_page(name)) or name == "Traversals"
+        assert charts(open_page(name)) or name in ("Traversals", "Generalisation")
 
 
 def test_digits_that_are_gone_are_said(own_runs):
@@ -207,3 +207,21 @@ def test_sampling_leaves_the_shared_model_as_it_was():
     canvases, boxes = cached.sample_prior(air, 30, 0.9, 0)
     assert np.mean([len(b) for b in boxes]) > 1 and canvases.shape == (30, 50, 50)
     assert (air.model.continuation == before).all()
+
+
+def test_generalisation_shows_both_guides_on_the_same_scenes(own_runs):
+    for name, guide in zip(UNSEEN, ("windowed", "difference")):
+        train(create_run(name, TINY.with_settings(guide=guide, max_steps=4)))
+    page = open_page("Generalisation")
+    assert [metric.label for metric in page.metric] == ["Counts 3 right"] * 2
+    drawn = panels(page)
+    air, dair = (drawn[f"unseen-{name}"]["data"] for name in UNSEEN)
+    assert air[0]["source"] == dair[0]["source"], "the same scenes"
+    assert [trace["name"] for trace in drawn["unseen-counts"]["data"]] == ["AIR", "DAIR"]
+    page.button(key="unseen-scenes").click().run()
+    assert panels(page)[f"unseen-{UNSEEN[0]}"]["data"][0]["source"] != air[0]["source"]
+
+
+def test_generalisation_without_its_runs_says_how_to_get_them(own_runs):
+    train(create_run("tiny", TINY))
+    assert "benchmarks.unseen" in open_page("Generalisation").info[0].value
