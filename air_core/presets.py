@@ -24,8 +24,8 @@ PRESETS: dict[str, Config] = {
             anneal_steps=400,
             batch_size=64,
             learning_rate=2e-3,
-            steps=12_500,
-            snapshot_every=2_500,
+            steps=12_000,
+            snapshot_every=2_400,
         ),
     ),
     # The numbers of Pyro's AIR tutorial. Hours on a CPU; here to compare and to learn from.
