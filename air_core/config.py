@@ -150,6 +150,7 @@ class ModelConfig(Section):
     initial_weights: str = setting(
         "torch",
         "How weights start: 'torch' (torch's own rule) or 'he' (variance kept from layer to layer, outputs near zero).",
+        choices=("torch", "he"),
         advanced=True,
     )
     decoder_bias: float = setting(
@@ -176,8 +177,6 @@ class ModelConfig(Section):
                 raise ConfigError(f"{name}: needs three numbers (s, x, y)")
         if not self.map_channels:
             raise ConfigError("map_channels: needs at least one convolution")
-        if self.initial_weights not in ("torch", "he"):
-            raise ConfigError(f"initial_weights: there is no {self.initial_weights!r}; choose from torch, he")
 
 
 @dataclass(frozen=True)
@@ -188,6 +187,7 @@ class TrainConfig(Section):
     batches: str = setting(
         "fixed",
         "What a step learns from: 'fixed' takes the n_train training scenes in turn, 'fresh' draws new scenes of the training digits.",
+        choices=("fixed", "fresh"),
     )
     steps: int = setting(12_000, "Optimisation steps.", low=1, high=10_000_000)
     batch_size: int = setting(128, "Scenes per step.", low=1, high=65_536)
@@ -201,7 +201,10 @@ class TrainConfig(Section):
         200, "Steps over which the step size rises from zero.", low=0, high=10_000_000, advanced=True
     )
     decay: str = setting(
-        "cosine", "How the step size falls after the warm-up: 'cosine' to zero, or 'constant'.", advanced=True
+        "cosine",
+        "How the step size falls after the warm-up: 'cosine' to zero, or 'constant'.",
+        choices=("cosine", "constant"),
+        advanced=True,
     )
     clip_norm: float = setting(
         0.0, "Largest norm of the gradient, in nats per scene; 0 means unlimited.", low=0.0, advanced=True
@@ -245,12 +248,6 @@ class TrainConfig(Section):
         high=1_000_000,
         advanced=True,
     )
-
-    def check(self) -> None:
-        if self.decay not in ("cosine", "constant"):
-            raise ConfigError(f"decay: there is no {self.decay!r}; choose from cosine, constant")
-        if self.batches not in ("fixed", "fresh"):
-            raise ConfigError(f"batches: there is no {self.batches!r}; choose from fixed, fresh")
 
 
 @dataclass(frozen=True)

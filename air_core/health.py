@@ -139,7 +139,10 @@ def split_digit(looks: Sequence[Row]) -> Finding | None:
     if not _stuck(shares):
         return None
     evidence = f"{shares[-1]:.1%} of the scenes that hold digits are counted with more than they hold."
-    remedy = "Lower the learning_rate or p_more, or start from another seed; a late escape is rare."
+    remedy = (
+        "Use a guide that searches (attentive), lower the learning_rate or p_more, or start from another seed; "
+        "a late escape is rare."
+    )
     return Finding("split_digit", "Single digits are split in two", evidence, remedy)
 
 
@@ -153,8 +156,8 @@ def two_in_one_window(looks: Sequence[Row]) -> Finding | None:
         return None
     evidence = f"{shares[-1]:.1%} of the scenes with two or more digits are counted with fewer."
     remedy = (
-        "Keep windows small (where_mean s = 3, where_sd 0.1), use the convolutional embedding, and do not "
-        "let p_more fall too early."
+        "Use a guide that searches (attentive), keep windows small (where_mean s near 3), and do not let "
+        "p_more fall too early."
     )
     return Finding("two_in_one_window", "Two digits share one window", evidence, remedy)
 

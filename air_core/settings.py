@@ -13,14 +13,21 @@ class ConfigError(ValueError):
     """A setting that cannot be used; the message names it and says what would be accepted."""
 
 
-def setting(default: Any, doc: str, *, low=None, high=None, open_low=False, advanced=False) -> Any:
-    """A dataclass field with its one-sentence `doc` and its range [low, high].
+def setting(
+    default: Any, doc: str, *, low=None, high=None, open_low=False, choices=(), advanced=False
+) -> Any:
+    """A dataclass field with its one-sentence `doc` and its range [low, high], or its `choices`.
 
     `open_low` leaves `low` itself out. For tuples the range holds for each element. `advanced`
-    marks what a form may fold away.
+    marks what a form may fold away. Choices that a registry holds are checked where it is used.
     """
-    metadata = {"doc": doc, "low": low, "high": high, "open_low": open_low, "advanced": advanced}
-    return field(default=default, metadata=metadata)
+    metadata = {"doc": doc, "low": low, "high": high, "open_low": open_low}
+    return field(default=default, metadata=metadata | {"choices": choices, "advanced": advanced})
+
+
+def _check_choice(name: str, value: Any, choices: tuple) -> None:
+    if choices and value not in choices:
+        raise ConfigError(f"{name}: there is no {value!r}; choose from {', '.join(choices)}")
 
 
 def _check_number(name: str, value: float, metadata: typing.Mapping[str, Any]) -> None:
@@ -59,6 +66,7 @@ class Section:
         for item in fields(self):
             value = _coerce(item.name, getattr(self, item.name), kinds[item.name])
             object.__setattr__(self, item.name, value)
+            _check_choice(item.name, value, item.metadata["choices"])
             for number in value if isinstance(value, tuple) else (value,):
                 if isinstance(number, (int, float)) and not isinstance(number, bool):
                     _check_number(item.name, number, item.metadata)

@@ -28,11 +28,8 @@ CHOICES = {
     registry.setting: list(registry)
     for registry in (SCENES, PRIORS, GUIDES, EMBEDDINGS, ACTIVATIONS, ESTIMATORS)
 }
-CHOICES |= {
-    "decay": ["cosine", "constant"],
-    "batches": ["fixed", "fresh"],
-    "initial_weights": ["torch", "he"],
-}
+"""What a registry holds; other choices are the field's own."""
+
 START_SECONDS = 30
 """How long a trainer may take to begin before its log is shown instead."""
 
@@ -177,8 +174,8 @@ def _columns(n: int) -> list:
 def _widget(column: Any, item: Field, value: Any, key: str) -> str:
     """One setting's control with its own words as tooltip; its value as text."""
     label, tip = item.name, f"{item.metadata['doc']}{_range(item)}"
-    if label in CHOICES:
-        return column.selectbox(label, CHOICES[label], CHOICES[label].index(value), key=key, help=tip)
+    if choices := CHOICES.get(label) or list(item.metadata["choices"]):
+        return column.selectbox(label, choices, choices.index(value), key=key, help=tip)
     if isinstance(value, int):
         low, high = item.metadata["low"], item.metadata["high"]
         return str(column.number_input(label, low, high, value, key=key, help=tip))
