@@ -14,6 +14,7 @@ from torch import Tensor
 
 from air_core.air import AIR
 from air_core.estimators.count_enumeration import count_terms, elbo_parts
+from air_core.guide import AttentiveGuide
 from air_core.proposals import best_of, offsets, seen_from
 from air_core.spatial_transformer import crop, pixel_boxes, place
 
@@ -154,3 +155,20 @@ def explain(model: AIR, images: np.ndarray, kind: type[Found] = Explanation, loo
         found = _explain_batch(model, batch, looks)
         parts.append({name: found[name] for name in names})
     return kind(**{name: torch.cat([part[name] for part in parts]).numpy() for name in names})
+
+
+@torch.no_grad()
+def searched(model: AIR, images: np.ndarray, found: Explanation) -> np.ndarray | None:
+    """Where the guide searched for each object: salience (N, T, n, n), the log weight of each place.
+
+    `images` (N, S, S), uint8 or float in [0, 1], are the scenes that `found` explains. None if the guide
+    does not search.
+    """
+    guide = model.guide
+    if not isinstance(guide, AttentiveGuide):
+        return None
+    (scenes,) = batches(images, len(images))
+    objects = torch.from_numpy(found.objects)  # (N, T, S, S)
+    before = torch.cat([torch.zeros_like(objects[:, :1]), objects.cumsum(1)[:, :-1]], 1)
+    maps = [guide.embedding.salience_map(guide.pictures(scenes, canvas)) for canvas in before.unbind(1)]
+    return torch.stack(maps, 1).numpy()

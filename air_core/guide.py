@@ -253,9 +253,13 @@ class AttentiveGuide(GlimpseGuide):
     def make_embedding(self):
         return Attention(2, self.config.map_channels, self.canvas_side, self.config.activation)
 
+    @staticmethod
+    def pictures(images: Tensor, canvas: Tensor) -> Tensor:
+        """What the map is made of: the scenes and what is left over of them, (B, 2, S, S)."""
+        return torch.stack([images, images - canvas.detach()], 1)
+
     def read(self, images, canvas):
-        left_over = images - canvas.detach()
-        return self.embedding(torch.stack([images, left_over], 1))
+        return self.embedding(self.pictures(images, canvas))
 
     def before(self, images, seen, last):
         return self.see(images, last), last

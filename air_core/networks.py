@@ -212,6 +212,10 @@ class Attention(nn.Module):
         self.register_buffer("near", apart <= self.REACH * stride, persistent=False)
         self.size = channels[-1] + 2
 
+    def salience_map(self, pictures: Tensor) -> Tensor:
+        """How salient each place is, as the logarithm of its weight: (B, C, S, S) -> (B, n, n)."""
+        return self.salience(self.map(pictures)).squeeze(1)
+
     def weights(self, features: Tensor) -> Tensor:
         """How much of the attention each place has: (B, E, n, n) -> (B, P), sums to 1."""
         salience = self.salience(features).flatten(1)

@@ -23,8 +23,8 @@ from air_core.runs import find_run
 from air_core.scenes import Scenes, load_scenes
 from benchmarks.seeds import RESULTS, write_result
 
-LOOKS = (1, 4, 8, 16, 32, 48)
-SAMPLES = (10, 50)
+LOOKS = (1, 4, 16, 32)
+SAMPLES = (10,)
 
 
 def by_samples(air: AIR, images: np.ndarray, samples: int) -> np.ndarray:

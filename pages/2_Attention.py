@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from air_core.figures import attention_sheet, count_bars, scene_sheet
+from air_core.figures import attention_sheet, count_bars, scene_sheet, search_sheet
 from air_core.ui import cached
 from air_core.ui.frame import GLOSSARY, chart, need_snapshot, page, picture, reseed
 from air_core.ui.rewind import pick_moment
@@ -52,6 +52,19 @@ picture(
 st.caption(
     "Bright: objects that the guide counts. Dim: what it would have painted had it gone on. Held-out scenes, posterior means."
 )
+
+salience = cached.search_maps(run, images, once, step)
+if salience is not None:
+    st.subheader(
+        "Where it searches",
+        help="Before each step the guide weighs every place of the scene, given what is left over of it, and attends to "
+        "the brightest. The last row of each scene is the search that finds nothing more.",
+    )
+    picture(
+        search_sheet(images, salience, once.counts),
+        "search-sheet",
+        "The five scenes, step by step: how much each place attracts the guide's attention",
+    )
 
 if again:
     st.subheader(

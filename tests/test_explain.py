@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from air_core.explain import AtMeans, explain
+from air_core.air import AIR
+from air_core.explain import AtMeans, explain, searched
 
 
 def test_explanation_is_consistent(tiny):
@@ -42,3 +43,22 @@ def test_means_of_the_continuous_latents(tiny, images):
         trace = poutine.trace(tiny.guide).get_trace(images)
     site = trace.nodes["z_where_1"]
     assert torch.equal(site["value"], site["fn"].base_dist.base_dist.loc)
+
+
+def test_what_is_searched_is_what_the_guide_attends_to(tiny_config):
+    torch.manual_seed(3)
+    air = AIR(tiny_config.with_settings(guide="attentive"))
+    images = np.random.default_rng(0).random((4, 12, 12), np.float32)
+    found = explain(air, images)
+    maps = searched(air, images, found)
+    assert maps.shape == (4, 3, 3, 3)
+    scenes, painted = torch.from_numpy(images), torch.from_numpy(found.objects[:, 0])
+    with torch.no_grad():
+        _, place = air.guide.read(scenes, painted)
+    peak = air.guide.embedding.places[maps[:, 1].reshape(4, -1).argmax(1)]
+    assert ((place - peak).abs() <= 2 * 4 / 12 + 1e-6).all(), "the place lies among the peak's neighbours"
+
+
+def test_a_guide_that_does_not_search_has_no_map(tiny):
+    images = np.zeros((2, 12, 12), np.float32)
+    assert searched(tiny, images, explain(tiny, images)) is None

@@ -21,8 +21,10 @@ from air_core.figures import (
     curves_figure,
     decimate,
     elbo_figure,
+    glowing,
     percent,
     png_uri,
+    search_sheet,
     signed_colours,
     smooth,
     step_style,
@@ -81,6 +83,21 @@ def test_attention_shows_only_counted_objects_in_colour():
     assert len(figure.layout.shapes) == 4  # two frames for each of the two objects
     words = [a.text for a in figure.layout.annotations]
     assert "one more? > 99.9 %" in words and "one more? < 0.1 %" in words and "one more? 10.0 %" in words
+
+
+def test_a_search_ends_with_the_step_that_finds_nothing():
+    images, salience = np.zeros((3, 10, 10), np.float32), np.zeros((3, 3, 3, 3), np.float32)
+    salience[:, :, 1, 2] = 5.0
+    figure = search_sheet(images, salience, np.array([0, 2, 3]))
+    assert len(figure.data) == 1 + 3 + 3
+    texts = [item.text for item in figure.layout.annotations]
+    assert texts.count("nothing left") == 2 and texts.count("first step") == 2
+
+
+def test_a_glow_is_of_its_colour_and_leaves_the_rest():
+    picture = glowing(np.full((2, 2), 255, np.uint8), np.array([[1.0, 0.0], [0.0, 0.0]]), "#ff0000")
+    np.testing.assert_allclose(picture[0, 0], [1, 0.3, 0.3])
+    np.testing.assert_allclose(picture[1, 1], 0.6)
 
 
 def test_percent_is_never_surer_than_it_is():

@@ -15,6 +15,7 @@ from air_core.figures.pictures import (
     percent,
     picture_sheet,
     scene_sheet,
+    search_sheet,
     traversal_sheet,
 )
 from air_core.figures.sheet import (
@@ -22,6 +23,7 @@ from air_core.figures.sheet import (
     STEP_COLOURS,
     STEP_DASHES,
     Sheet,
+    glowing,
     png_uri,
     signed_colours,
     step_style,
@@ -59,6 +61,7 @@ __all__ = [
     "difference_sheet",
     "elbo_figure",
     "gallery_sheet",
+    "glowing",
     "gradient_figure",
     "latents_figure",
     "measured",
@@ -66,6 +69,7 @@ __all__ = [
     "picture_sheet",
     "png_uri",
     "scene_sheet",
+    "search_sheet",
     "signed_colours",
     "smooth",
     "speed_figure",

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
+from PIL import Image
 
-from air_core.figures.sheet import MUTED, STEP_COLOURS, Sheet, signed_colours, step_style
+from air_core.figures.sheet import MUTED, STEP_COLOURS, Sheet, glowing, signed_colours, step_style
 
 
 def percent(probability: float) -> str:
@@ -100,6 +101,28 @@ def attention_sheet(
                     style["colour"] if meant else MUTED,
                 )
         sheet.picture(row, columns - 1, canvases[row])
+    return sheet.figure(legend=False)
+
+
+def search_sheet(images: np.ndarray, salience: np.ndarray, counts: np.ndarray) -> go.Figure:
+    """Where the guide searched: images (N, S, S), salience (N, T, n, n) as log weights, counts (N,).
+
+    A column a scene, a row a step: the scene, dimmed, with the weight of each place relative to
+    the greatest in the step's colour. Of each scene the steps up to the one that finds nothing.
+    """
+    sheet = Sheet(len(images), caption=0.2, tile_pixels=160)
+    for column, (image, maps) in enumerate(zip(images, salience)):
+        for step in range(min(counts[column] + 1, len(maps))):
+            style = step_style(step)
+            heat = np.exp(maps[step] - maps[step].max()).astype(np.float32)
+            heat = np.asarray(Image.fromarray(heat).resize(image.shape, Image.Resampling.BICUBIC))
+            sheet.picture(step, column, glowing(image, heat, style["colour"]))
+            sheet.text(
+                step,
+                column,
+                f"{style['name']} step" if step < counts[column] else "nothing left",
+                style["colour"] if step < counts[column] else MUTED,
+            )
     return sheet.figure(legend=False)
 
 

@@ -47,6 +47,14 @@ def signed_colours(image: np.ndarray) -> np.ndarray:
     return above * np.array([1.0, 0.55, 0.15]) + below * np.array([0.25, 0.55, 1.0])
 
 
+def glowing(image: np.ndarray, heat: np.ndarray, colour: str) -> np.ndarray:
+    """A dimmed grey picture (H, W), uint8 or in [0, 1], with `heat` (H, W) in [0, 1] as a glow: (H, W, 3)."""
+    grey = image / 255 if image.dtype == np.uint8 else image
+    rgb = np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)]) / 255
+    heat = np.clip(heat, 0, 1)[..., None]
+    return np.clip(0.6 * grey[..., None] * (1 - 0.5 * heat) + 0.85 * heat * rgb, 0, 1)
+
+
 @dataclass
 class Sheet:
     """A sheet of square tiles: pictures with boxes and captions, on one pair of axes.

@@ -21,7 +21,7 @@ import torch
 from air_core.air import AIR
 from air_core.config import ConfigError, SceneConfig
 from air_core.control import living_runs
-from air_core.explain import Answer, Explanation, explain
+from air_core.explain import Answer, Explanation, explain, searched
 from air_core.history import History
 from air_core.model import Latents
 from air_core.runs import Run, RunError
@@ -156,6 +156,13 @@ def explanation(
     the run's own recipe unless another is given.
     """
     return _explanation(*snapshot_key(run, whole_step(run, step)[0]), indices, split, looks, recipe)
+
+
+def search_maps(
+    run: Run, images: np.ndarray, found: Explanation, step: int | None = None
+) -> np.ndarray | None:
+    """Where the guide searched for each object of scenes (N, S, S) explained once; see `searched`."""
+    return searched(load_air(run, step), images, found)
 
 
 @st.cache_resource(show_spinner="Counting …", max_entries=16)
