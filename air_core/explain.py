@@ -88,8 +88,8 @@ def _stack(trace: poutine.Trace, latent: str, max_steps: int, read: Callable) ->
     return torch.stack([read(trace.nodes[f"{latent}_{t}"]) for t in range(1, max_steps + 1)], 1)
 
 
-def _propose(air: AIR, images: Tensor, guide: Callable) -> dict[str, Tensor]:
-    """One answer of `guide` to images (B, S, S): z, what it paints, and the densities of every count."""
+def _propose(air: AIR, images: Tensor, guide: Callable, pictures: bool) -> dict[str, Tensor]:
+    """One answer of `guide` to images (B, S, S): z and the densities of every count, and what it sees and paints."""
     config, side = air.config.model, images.shape[-1]
     terms, q, _ = count_terms(air.model, guide, images)
 
@@ -98,9 +98,8 @@ def _propose(air: AIR, images: Tensor, guide: Callable) -> dict[str, Tensor]:
 
     z_where = read("z_where", lambda site: site["value"])  # (B, T, 3)
     z_what = read("z_what", lambda site: site["value"])  # (B, T, D)
-    windows = air.model.decoder(z_what)  # (B, T, W, W)
     q_counts = terms.log_q_count.exp().T  # (B, T + 1)
-    return {
+    answer = {
         "counts": q_counts.argmax(1),
         "q_counts": q_counts,
         "p_pres": read("z_pres", lambda site: site["fn"].probs),
@@ -108,24 +107,29 @@ def _propose(air: AIR, images: Tensor, guide: Callable) -> dict[str, Tensor]:
         "z_where_sd": read("z_where", lambda site: site["fn"].base_dist.base_dist.scale),
         "boxes": pixel_boxes(z_where, side),
         "z_what": z_what,
-        "crops": crop(images[:, None], z_where, config.window_side),
-        "windows": windows,
-        "objects": place(windows, z_where, side),  # (B, T, S, S)
         "log_likelihood": terms.log_likelihood.T,
         "log_weight": terms.log_weight.T,
         "elbo": elbo_parts(terms).elbo,
     }
+    if not pictures:
+        return answer
+    windows = air.model.decoder(z_what)  # (B, T, W, W)
+    return answer | {
+        "crops": crop(images[:, None], z_where, config.window_side),
+        "windows": windows,
+        "objects": place(windows, z_where, side),  # (B, T, S, S)
+    }
 
 
-def _explain_batch(air: AIR, images: Tensor, looks: int) -> dict[str, Tensor]:
+def _explain_batch(air: AIR, images: Tensor, looks: int, pictures: bool) -> dict[str, Tensor]:
     guide = at_means(air.guide)
     if looks == 1:
-        found = _propose(air, images, guide)
+        found = _propose(air, images, guide, pictures)
     else:
-        max_steps = air.config.model.max_steps
-        found = best_of(
-            _propose(air, images, at_means(seen_from(guide, place, max_steps))) for place in offsets(looks)
-        )
+        views = [seen_from(guide, place, air.config.model.max_steps) for place in offsets(looks)]
+        found = best_of([_propose(air, images, at_means(view), pictures) for view in views])
+    if not pictures:
+        return found
     present = torch.arange(found["objects"].shape[1]) < found["counts"][:, None]  # (B, T)
     return found | {"canvases": (found["objects"] * present[..., None, None]).sum(1)}
 
@@ -142,8 +146,8 @@ def explain(model: AIR, images: np.ndarray, kind: type[Found] = Explanation, loo
     """Explain scenes (N, S, S), uint8 or float in [0, 1], at the guide's means.
 
     `kind` says how much to keep: `Explanation` for pictures, `Answer` for many scenes. With
-    `looks` > 1 the guide sees each scene from so many places and the model keeps what explains
-    it best (`proposals.py`); the time grows in proportion.
+    `looks` > 1 the guide sees each scene from so many places, votes on the count, and the model keeps
+    what explains the scene best (`proposals.py`); the time grows in proportion.
     Deterministic. Raises `ValueError` if the scenes do not have the side the model was made for.
     """
     side = model.config.scene.canvas_side
@@ -152,7 +156,7 @@ def explain(model: AIR, images: np.ndarray, kind: type[Found] = Explanation, loo
     names = [item.name for item in fields(kind)]
     parts = []
     for batch in batches(images):
-        found = _explain_batch(model, batch, looks)
+        found = _explain_batch(model, batch, looks, pictures="canvases" in names)
         parts.append({name: found[name] for name in names})
     return kind(**{name: torch.cat([part[name] for part in parts]).numpy() for name in names})
 

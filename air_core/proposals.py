@@ -1,14 +1,13 @@
 """Second looks at a scene: more proposals from the same guide, without more training.
 
 A guide answers a little differently when the scene is moved by a few pixels, although the true
-answer only moves along. So the scene is shown to it from several places, each answer is moved
-back, and the model, which is the judge, keeps the best one of each count.
+answer only moves along. So the scene is shown to it from several places and each answer is moved
+back. On the count the looks vote; of their places and appearances the model keeps the best.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import numpy as np
 import pyro
@@ -83,23 +82,22 @@ def seen_from(guide: Callable, offset: tuple[int, int], max_steps: int) -> Calla
     return program
 
 
-def best_of(proposals: Iterable[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Of several answers to the same scenes the one that explains each best.
+def best_of(proposals: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """One answer from several to the same scenes: the guide votes on the count, the model picks the rest.
 
-    Each has `log_weight` (B, T + 1): log p(x, z, n) - log q(z) for every count. The count is that
-    of the greatest weight; q(n) is proportional to each count's greatest weight, which makes the
-    ELBO at these z the logarithm of their sum. Only two answers are held at a time.
+    Each has `q_counts` (B, T + 1) and `log_weight` (B, T + 1): log p(x, z, n) - log q(z) for every
+    count. q(n) is the mean over the looks, and its most probable count is the answer; of all looks
+    the one stays that explains the scene best with this count. (Letting the weights choose the count as
+    well would favour more objects: each look is another chance that one more explains a little better.)
+    The ELBO is that of each count's best weight.
     """
-    best = functools.reduce(_better, proposals)
-    weight = best["log_weight"]
-    return best | {"counts": weight.argmax(1), "q_counts": weight.softmax(1), "elbo": weight.logsumexp(1)}
-
-
-def _better(one: dict[str, Tensor], other: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Scene by scene the answer that holds the greatest weight, with each count's greater weight."""
-    wins = other["log_weight"].amax(1) > one["log_weight"].amax(1)
+    weight = torch.stack([found["log_weight"] for found in proposals])  # (K, B, T + 1)
+    q_counts = torch.stack([found["q_counts"] for found in proposals]).mean(0)
+    counts = q_counts.argmax(1)
+    scenes = torch.arange(len(counts))
+    chosen = weight[:, scenes, counts].argmax(0)  # (B,)
     picked = {
-        name: torch.where(wins.view(-1, *[1] * (value.ndim - 1)), other[name], value)
-        for name, value in one.items()
+        name: torch.stack([found[name] for found in proposals])[chosen, scenes] for name in proposals[0]
     }
-    return picked | {"log_weight": torch.maximum(one["log_weight"], other["log_weight"])}
+    terms = q_counts * (weight.amax(0) - q_counts.clamp(min=1e-30).log())
+    return picked | {"counts": counts, "q_counts": q_counts, "elbo": terms.sum(1)}

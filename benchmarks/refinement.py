@@ -1,7 +1,7 @@
 """What thinking longer about a scene costs and gains: `python -m benchmarks.refinement RUN`.
 
-On the test scenes, with the model that is there: one look of the guide, several looks with the model as
-the judge (`air_core/proposals.py`), and the count's posterior by importance sampling.
+On the test scenes, with the model that is there: one look of the guide, several looks that vote
+(`air_core/proposals.py`), and the count's posterior by importance sampling.
 """
 
 from __future__ import annotations

@@ -225,7 +225,7 @@ Seeds done: {done}. None that was trained is left out.
 
 ## Thinking longer about a scene
 Run {refined_run}, by `python -m benchmarks.refinement RUN`, on the test scenes in batches of {BATCH}. Looks: the guide
-sees the scene from several places and the model keeps the best answer. Importance samples: the count's posterior.
+sees the scene from several places, the looks vote on the count, the model keeps the best explanation. Importance samples: the count's posterior.
 
 | way | ms a scene | count accuracy (interval) | scenes of 10,000 misread |
 |---|---|---|---|

@@ -30,7 +30,7 @@ with left, st.container(horizontal=True, vertical_alignment="center"):
         "Look again",
         key="attention-looks",
         persist_state="session",
-        help=f"Show each scene to the guide from {LOOKS} places and keep the answer that explains it best.",
+        help=f"Show each scene to the guide from {LOOKS} places: they vote on the count, and the best of their explanations stays.",
     )
 with right:
     step = pick_moment(run)
@@ -69,8 +69,8 @@ if salience is not None:
 if again:
     st.subheader(
         "Before and after",
-        help="One look above, the best of all looks below, each with what it paints. The model is the judge: "
-        "the answer with the greatest log p(x, z, n) − log q(z) stays.",
+        help="One look above, the best of all looks below, each with what it paints. The looks vote on the count: "
+        "q(n | x) is their mean. Of their explanations the one with the greatest log p(x, z, n) − log q(z) stays.",
     )
     for title, answer in (("One look", once), (f"{LOOKS} looks", found)):
         st.caption(title)
