@@ -10,7 +10,7 @@ from air_core.runs import find_run
 from air_core.store import read_events
 from tests.record_series import BASE, SERIES
 
-STEPS = 900
+STEPS = 600
 SMALL = {"n_train": 20_000, "n_test": 1000, "n_validation": 500, "validate_every": 200}
 TINY = SMALL | {
     "n_validation": 200,
@@ -52,13 +52,13 @@ def findings(name: str) -> list[str]:
 
 
 def test_a_short_training_of_the_preset_counts_and_is_called_healthy(own_runs):
-    trained = train("short", STEPS, **SMALL, anneal_steps=200)
+    trained = train("short", STEPS, **SMALL, anneal_steps=150)
     assert trained.returncode == 0, trained.stderr
     evaluated = python("air_core.evaluate", "short", "--samples", "1", "--json")
     assert evaluated.returncode == 0, evaluated.stderr
     result = json.loads(evaluated.stdout)
     print({key: result[key] for key in ("count_accuracy", "elbo", "blank", "box_iou")})
-    assert result["count_accuracy"] >= 0.97
+    assert result["count_accuracy"] >= 0.95
     assert result["elbo"] > result["blank"] + 140
     assert result["box_iou"] > 0.6
     assert findings("short") == []
