@@ -83,3 +83,7 @@ chart(
     "unseen-counts",
     "Share of scenes counted right, by the number of digits, for AIR and DAIR",
 )
+st.caption(
+    f"Neither guide may find more than {most} objects, so {most} cannot be counted too high. "
+    "This page has two runs of its own; the one chosen in the sidebar plays no part."
+)
