@@ -73,6 +73,16 @@ def test_targets_are_judged_by_what_was_measured():
     assert results.recall(some[0], 2) == 0.6 and len(results.seed_rows({"five_minutes": some})) == 3
 
 
+def test_targets_of_counts_never_seen():
+    air = {"test": {"count_accuracy": 0.99}, "unseen": {"count": 3, "count_accuracy": 0.1}}
+    dair = {"test": {"count_accuracy": 0.982}, "unseen": {"count": 3, "count_accuracy": 0.93}}
+    assert results.unseen_targets({"air-0-1-2": air, "dair-0-1-2": dair}) == [
+        ("92% of 3 digits after 0-1-2, DAIR", "93.00%", True),
+        ("DAIR at most 0.5 points below AIR on 0-1-2", "+0.80 points", False),
+    ]
+    assert results.unseen_targets({"air-0-1-2": air}) == []
+
+
 def test_a_seed_that_is_done_is_not_trained_again(tmp_path, monkeypatch):
     monkeypatch.setattr(seeds, "RESULTS", tmp_path)
     for seed in range(2):
