@@ -11,6 +11,7 @@ Four questions, on scenes of validation digits (test scenes are for final figure
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import sys
 
@@ -23,7 +24,7 @@ from torch import Tensor, nn
 from air_core.air import AIR
 from air_core.command import run_command
 from air_core.config import Config
-from air_core.digits import load_digits, split_digits
+from air_core.digits import Digits, load_digits, split_digits
 from air_core.evaluation import confusion_matrix
 from air_core.explain import Answer, Explanation, explain
 from air_core.model import GaussianImage
@@ -39,8 +40,15 @@ LOOKS = 16
 
 def fresh_scenes(config: Config, split: str, n: int, seed: int) -> Scenes:
     """Scenes of a split's digits that nobody has seen."""
-    digits = split_digits(load_digits(config.scene.digits), split, config.scene.scene_seed)
-    return SCENES[config.scene.scenes](config.scene, digits, n, np.random.default_rng([seed, 99]))
+    return SCENES[config.scene.scenes](
+        config.scene, digits_of(config, split), n, np.random.default_rng([seed, 99])
+    )
+
+
+@functools.lru_cache(maxsize=2)
+def digits_of(config: Config, split: str) -> Digits:
+    """The digits of a split; kept, because a classifier's every batch asks for them."""
+    return split_digits(load_digits(config.scene.digits), split, config.scene.scene_seed)
 
 
 def classifier_accuracy(config: Config, scenes: Scenes, steps: int, batch_size: int = 128) -> float:
