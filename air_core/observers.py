@@ -16,7 +16,7 @@ from air_core.explain import Answer, batches, explain
 from air_core.gradients import z_pres_gradient_variance
 from air_core.health import diagnose, settled_after
 from air_core.loop import NonFinite
-from air_core.records import GRADIENT_VARIANCE, PARTS, Record, is_look, look_record
+from air_core.records import GRADIENT_VARIANCE, LOOK_SECONDS, PARTS, Record, is_look, look_record
 from air_core.runs import N_STATES, Run, write_tensors
 from air_core.scenes import Scenes
 from air_core.store import Row, StoreWriter, read_metrics
@@ -36,6 +36,7 @@ class Validator:
         self.blank = blank_score(scenes.images, air.config.model.likelihood_sd)
 
     def __call__(self, step: int, record: Record) -> None:
+        started = time.perf_counter()
         config = self.air.config
         self.air.model.set_p_more(config.model.p_more)
         few = next(batches(self.scenes.images[: self.N_GRADIENT_SCENES]))
@@ -45,6 +46,7 @@ class Validator:
         answer = explain(self.air, self.scenes.images, Answer).counts
         confusion = confusion_matrix(self.scenes.counts, answer, config.model.max_steps)
         record |= look_record(self._parts(), self.blank, confusion)
+        record[LOOK_SECONDS] = time.perf_counter() - started
 
     @torch.no_grad()
     def _parts(self) -> dict[str, float]:

@@ -2,8 +2,8 @@
 
 Training steps log `elbo`, `log_likelihood`, `kl_pres`, `kl_where`, `kl_what`, `blank` (the score of an
 empty canvas; all nats per scene, as far as the estimator gives them) and `scenes_per_second`. Looks at the validation scenes add the same
-parts, `blank`, `count_accuracy`, `recall_<n>`, `confusion_<true>_<counted>` and
-`z_pres_gradient_variance` under `validation/`. A training that breaks logs the value that was not
+parts, `blank`, `count_accuracy`, `recall_<n>`, `confusion_<true>_<counted>`,
+`z_pres_gradient_variance` and `seconds` (what the look itself took) under `validation/`. A training that breaks logs the value that was not
 finite as its last row.
 """
 
@@ -17,6 +17,7 @@ Record = dict[str, float]
 PARTS = ("elbo", "log_likelihood", "kl_pres", "kl_where", "kl_what")
 LOOK = "validation/"
 GRADIENT_VARIANCE = LOOK + "z_pres_gradient_variance"
+LOOK_SECONDS = LOOK + "seconds"
 
 
 def look_record(parts: dict[str, float], blank: float, confusion: np.ndarray) -> Record:

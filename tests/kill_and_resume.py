@@ -21,7 +21,7 @@ from air_core.runs import Run, find_run, read_tensors
 from air_core.store import read_metrics, read_status
 from tests.conftest import TINY
 
-CLOCK = {"scenes_per_second"}
+CLOCK = {"scenes_per_second", "validation/seconds"}
 """Logged values that depend on the clock, so that no two trainings share them."""
 
 
