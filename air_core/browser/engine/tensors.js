@@ -4,70 +4,62 @@
  * what JavaScript computes in; what is kept between layers is rounded to float32, as in torch.
  */
 
-/** x (rows, n) times weight (m, n) transposed, plus bias (m) if given: a new array (rows, m). */
-export function product(x, weight, bias, n) {
-  const rows = x.length / n;
-  const m = weight.length / n;
-  const y = new Float64Array(rows * m);
-  if (bias) for (let r = 0; r < rows; r++) y.set(bias, r * m);
-  let r = 0;
-  for (; r + 1 < rows; r += 2) twoRows(x, r, weight, n, y, m);
-  if (r < rows) oneRow(x, r, weight, n, y, m);
+/** x (n) times weight (m, n) transposed, plus bias (m) if given: a new array (m). */
+export function product(x, weight, bias) {
+  const n = x.length, m = weight.length / n, eight = m - (m % 8);
+  const y = new Float64Array(m);
+  if (bias) y.set(bias);
+  for (let j = 0; j < eight; j += 8) oneByEight(x, weight, j * n, n, y, j);
+  for (let j = eight; j < m; j++) y[j] += dot(x, 0, weight, j * n, n);
   return y;
 }
 
-// Four rows of the weights at once: each number of x is then read once for four products, which is
-// what the time goes into.
-function oneRow(x, r, weight, n, y, m) {
-  let j = 0;
-  for (; j + 3 < m; j += 4) {
-    let a = 0, b = 0, c = 0, d = 0;
-    const w0 = j * n, w1 = w0 + n, w2 = w1 + n, w3 = w2 + n, from = r * n;
-    for (let k = 0; k < n; k++) {
-      const v = x[from + k];
-      a += v * weight[w0 + k];
-      b += v * weight[w1 + k];
-      c += v * weight[w2 + k];
-      d += v * weight[w3 + k];
-    }
-    const to = r * m + j;
-    y[to] += a;
-    y[to + 1] += b;
-    y[to + 2] += c;
-    y[to + 3] += d;
+/** x (rows, n) times weight (m, n) transposed, plus bias (m): a new array (rows, m). */
+export function products(x, weight, bias, n) {
+  const rows = x.length / n, m = weight.length / n;
+  const y = new Float64Array(rows * m);
+  for (let r = 0; r < rows; r++) y.set(bias, r * m);
+  const two = rows - (rows % 2), four = m - (m % 4);
+  for (let r = 0; r < two; r += 2) {
+    for (let j = 0; j < four; j += 4) twoByFour(x, r * n, weight, j * n, n, y, r * m + j, m);
   }
-  for (; j < m; j++) {
-    let sum = 0;
-    for (let k = 0; k < n; k++) sum += x[r * n + k] * weight[j * n + k];
-    y[r * m + j] += sum;
+  for (let r = 0; r < rows; r++) {
+    for (let j = r < two ? four : 0; j < m; j++) y[r * m + j] += dot(x, r * n, weight, j * n, n);
   }
+  return y;
 }
 
-function twoRows(x, r, weight, n, y, m) {
-  const from = r * n, next = from + n;
-  let j = 0;
-  for (; j + 3 < m; j += 4) {
-    let a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0;
-    const w0 = j * n, w1 = w0 + n, w2 = w1 + n, w3 = w2 + n;
-    for (let k = 0; k < n; k++) {
-      const u = x[from + k], v = x[next + k];
-      const p = weight[w0 + k], q = weight[w1 + k], s = weight[w2 + k], t = weight[w3 + k];
-      a += u * p; b += u * q; c += u * s; d += u * t;
-      e += v * p; f += v * q; g += v * s; h += v * t;
-    }
-    const to = r * m + j, under = to + m;
-    y[to] += a; y[to + 1] += b; y[to + 2] += c; y[to + 3] += d;
-    y[under] += e; y[under + 1] += f; y[under + 2] += g; y[under + 3] += h;
+function dot(x, at, weight, w, n) {
+  let sum = 0;
+  for (let k = 0; k < n; k++) sum += x[at + k] * weight[w + k];
+  return sum;
+}
+
+// Eight sums at once: each number is then read once for several products, and the sums do not wait
+// for each other. That is what the time goes into.
+function oneByEight(x, weight, w0, n, y, to) {
+  let a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0;
+  const w1 = w0 + n, w2 = w1 + n, w3 = w2 + n, w4 = w3 + n, w5 = w4 + n, w6 = w5 + n, w7 = w6 + n;
+  for (let k = 0; k < n; k++) {
+    const v = x[k];
+    a += v * weight[w0 + k]; b += v * weight[w1 + k]; c += v * weight[w2 + k]; d += v * weight[w3 + k];
+    e += v * weight[w4 + k]; f += v * weight[w5 + k]; g += v * weight[w6 + k]; h += v * weight[w7 + k];
   }
-  for (; j < m; j++) {
-    let a = 0, e = 0;
-    for (let k = 0; k < n; k++) {
-      a += x[from + k] * weight[j * n + k];
-      e += x[next + k] * weight[j * n + k];
-    }
-    y[r * m + j] += a;
-    y[(r + 1) * m + j] += e;
+  y[to] += a; y[to + 1] += b; y[to + 2] += c; y[to + 3] += d;
+  y[to + 4] += e; y[to + 5] += f; y[to + 6] += g; y[to + 7] += h;
+}
+
+function twoByFour(x, at, weight, w0, n, y, to, m) {
+  let a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0;
+  const w1 = w0 + n, w2 = w1 + n, w3 = w2 + n, next = at + n, under = to + m;
+  for (let k = 0; k < n; k++) {
+    const u = x[at + k], v = x[next + k];
+    const p = weight[w0 + k], q = weight[w1 + k], s = weight[w2 + k], t = weight[w3 + k];
+    a += u * p; b += u * q; c += u * s; d += u * t;
+    e += v * p; f += v * q; g += v * s; h += v * t;
   }
+  y[to] += a; y[to + 1] += b; y[to + 2] += c; y[to + 3] += d;
+  y[under] += e; y[under + 1] += f; y[under + 2] += g; y[under + 3] += h;
 }
 
 /** One array after the other, in one. */

@@ -44,7 +44,7 @@ export function readWeights(buffer) {
   const tensors = {};
   for (const [name, { shape, offset }] of Object.entries(header.tensors)) {
     const size = shape.reduce((n, axis) => n * axis, 1);
-    tensors[name] = { shape, data: Float64Array.from(new Float32Array(buffer, 4 + length + 4 * offset, size)) };
+    tensors[name] = { shape, data: new Float32Array(buffer, 4 + length + 4 * offset, size) };
   }
   return { header, weights: new Weights(tensors) };
 }
