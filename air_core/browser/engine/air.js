@@ -12,7 +12,10 @@ export class AIR {
   /** From an exported file (ArrayBuffer); throws if its config names what is unknown here. */
   constructor(buffer) {
     const { header, weights } = readWeights(buffer);
-    const { model: config, scene } = header.config;
+    const { model, scene } = header.config;
+    const rounded = (numbers) => Float32Array.from(numbers); // as torch keeps them
+    const config = { ...model, where_mean: rounded(model.where_mean), where_sd: rounded(model.where_sd) };
+    config.likelihood_sd = Math.fround(model.likelihood_sd);
     if (!(config.guide in GUIDES)) throw new Error(`there is no ${config.guide} guide in the browser`);
     Object.assign(this, { header, config, canvasSide: scene.canvas_side });
     this.model = new Model(weights.under("model"), config, scene.canvas_side);

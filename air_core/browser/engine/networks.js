@@ -271,9 +271,9 @@ export class Attention {
     this.apart = 2 ** Math.min(layers.length, 2); // pixels between places
   }
 
-  /** Where the n-th place along an axis is, in [-1, 1]. */
+  /** Where the n-th place along an axis is, in [-1, 1]; rounded as torch keeps it. */
   coordinate(n) {
-    return (2 * this.apart * n + 1) / this.canvasSide - 1;
+    return Math.fround(Math.fround((2 * this.apart * n + 1) / this.canvasSide) - 1);
   }
 
   /** Pictures side by side (S S, C) -> { seen (E), place (2), salience (P) }. */
