@@ -15,7 +15,7 @@ import torch
 from pyro.poutine.messenger import Messenger
 
 from air_core.air import AIR
-from air_core.browser import ENGINE, export_weights, pack
+from air_core.browser import FOLDERS, export_weights, pack
 from air_core.config import Config, ModelConfig, SceneConfig
 from air_core.estimators.count_enumeration import count_terms, elbo_parts
 from air_core.explain import explain
@@ -104,7 +104,9 @@ def by_torch(air: AIR, images: np.ndarray, noise: dict[str, np.ndarray]) -> dict
             "per_count": terms.log_likelihood.T,
             "count": terms.log_q_count.argmax(0),
         }
-        return {name: value.numpy() for name, value in (found | {k: getattr(parts, k) for k in PARTS}).items()}
+        return {
+            name: value.numpy() for name, value in (found | {k: getattr(parts, k) for k in PARTS}).items()
+        }
     finally:
         torch.set_default_dtype(torch.float32)
 
@@ -114,7 +116,7 @@ def engine_page():
     """A page of no server that may import the engine's modules."""
 
     def serve(route, request):
-        path = ENGINE / request.url.rpartition("/")[2]
+        path = FOLDERS["engine"] / request.url.rpartition("/")[2]
         known = path.suffix == ".js" and path.is_file()
         kind = "text/javascript" if known else "text/html"
         route.fulfill(content_type=kind, body=path.read_text() if known else "<title>engine</title>")
@@ -143,7 +145,9 @@ def excess(found: np.ndarray, wanted: np.ndarray) -> float:
 def standard_noise(n: int, config: ModelConfig, size: float = 1.0) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(5)
     sizes = {"z_where": 3, "z_what": config.z_what_size}
-    return {k: (size * rng.standard_normal((n, config.max_steps, d))).astype(np.float32) for k, d in sizes.items()}
+    return {
+        k: (size * rng.standard_normal((n, config.max_steps, d))).astype(np.float32) for k, d in sizes.items()
+    }
 
 
 def same_answers(page, air: AIR, images: np.ndarray, noise: dict[str, np.ndarray]) -> None:
@@ -192,7 +196,9 @@ def test_presets(engine_page, preset):
 @pytest.mark.parametrize("changes", VARIANTS.values(), ids=VARIANTS)
 def test_every_guide_and_embedding(engine_page, changes):
     scene = SceneConfig(canvas_side=37) if "map_channels" in changes else SceneConfig()
-    an_untrained_air_agrees(engine_page, Config(scene=scene, model=PRESETS["multi_mnist"].model).with_settings(**changes))
+    an_untrained_air_agrees(
+        engine_page, Config(scene=scene, model=PRESETS["multi_mnist"].model).with_settings(**changes)
+    )
 
 
 def an_untrained_air_agrees(page, config: Config) -> None:

@@ -1,7 +1,8 @@
 """AIR in the browser: the engine in JavaScript, and what Python hands to it.
 
 `engine/` is model, guide and ELBO in plain JavaScript, in files named as the Python ones;
-`tests/test_engine.py` compares the two number by number. This package knows no Streamlit.
+`tests/test_engine.py` compares the two number by number. `studio/` has the views that use it. This
+package knows no Streamlit.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ import numpy as np
 
 from air_core.air import AIR
 
-ENGINE = Path(__file__).parent / "engine"
-"""The JavaScript modules of the engine; `air.js` is the one to import."""
+FOLDERS = {name: Path(__file__).parent / name for name in ("engine", "studio")}
+"""The JavaScript modules: `engine/air.js` and `studio/studio.js` are the ones to import."""
 
 BASELINE = "guide.baseline."
 """Weights that only training uses."""
@@ -29,8 +30,8 @@ def export_weights(air: AIR, **about: str | int) -> bytes:
     bytes, and all numbers (float32, little endian). The header holds the run's `config`, for each tensor of
     the state dict its `shape` and its `offset` in numbers, and `about`, whatever else tells what this is.
     """
-    weights = {name: value.numpy() for name, value in air.state_dict().items() if not name.startswith(BASELINE)}
-    tensors, numbers = pack(weights)
+    kept = {name: value for name, value in air.state_dict().items() if not name.startswith(BASELINE)}
+    tensors, numbers = pack({name: value.numpy() for name, value in kept.items()})
     header = json.dumps({**about, "config": asdict(air.config), "tensors": tensors}).encode()
     header += b" " * (-len(header) % 4)
     return struct.pack("<I", len(header)) + header + numbers

@@ -62,8 +62,13 @@ def plotly_url() -> str:
     if not path.exists():
         STATIC.mkdir(exist_ok=True)
         write_aside(path, lambda aside: aside.write_text(get_plotlyjs(), encoding="utf-8"))
+    return static_url(path.name)
+
+
+def static_url(name: str) -> str:
+    """Where the browser gets a file of `STATIC`."""
     base = st.get_option("server.baseUrlPath").strip("/")
-    return f"/{base}/app/static/{path.name}".replace("//", "/")
+    return f"/{base}/app/static/{name}".replace("//", "/")
 
 
 def views_of(key: str) -> dict[str, tuple[float, float]]:

@@ -1,0 +1,84 @@
+"""What a person composed: kept for the session, written into the URL, checked by torch."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+import numpy as np
+import streamlit as st
+
+from air_core.composed import LogJoint, log_joint
+from air_core.config import ModelConfig
+from air_core.runs import Run
+from air_core.spatial_transformer import MIN_SCALE
+from air_core.ui import cached, studio
+from air_core.ui.targets import Target
+
+LONGEST = 50
+"""States of a scene that can be undone after coming back to the page."""
+
+PARAMETER = "objects"
+
+
+def to_url(objects: list[dict]) -> str:
+    """Objects as a short text: z_where in float32, z_what in float16."""
+    parts = [
+        np.asarray(o["zWhere"], "<f4").tobytes() + np.asarray(o["zWhat"], "<f2").tobytes() for o in objects
+    ]
+    return base64.urlsafe_b64encode(b"".join(parts)).decode().rstrip("=")
+
+
+def from_url(text: str, config: ModelConfig) -> list[dict] | None:
+    """The objects of `to_url`'s text, or None if it is not that of objects of such a model."""
+    try:
+        content = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except (binascii.Error, ValueError):
+        return None
+    size = 4 * 3 + 2 * config.z_what_size
+    if len(content) % size or len(content) // size > config.max_steps:
+        return None
+    objects = []
+    for start in range(0, len(content), size):
+        where = np.frombuffer(content, "<f4", 3, start)
+        what = np.frombuffer(content, "<f2", config.z_what_size, start + 12)
+        if not (np.isfinite(where).all() and np.isfinite(what).all() and where[0] >= MIN_SCALE):
+            return None
+        objects.append({"zWhere": where.astype(float).tolist(), "zWhat": what.astype(float).tolist()})
+    return objects
+
+
+def compose(run: Run, target: Target) -> tuple[dict, LogJoint] | None:
+    """The Compose view of a scene, and after a release what the browser and torch say of the objects.
+
+    Goes on where the session, or else the URL, left this scene.
+    """
+    key, config = f"compose-{run.name}-{target.name}", run.config().model
+    states = st.session_state.setdefault("composed", {})
+    begun = states.get(key)
+    if st.session_state.get("composing") != key:  # what the browser is told must not change while it is there
+        st.session_state["composing"] = key
+        shared = st.query_params.get(PARAMETER)
+        first = from_url(shared, config) if shared and not begun else None
+        begun = begun or ([first] if first else [])
+        st.session_state["composing-from"] = begun
+    begun = st.session_state["composing-from"]
+    said = studio.compose(run, target.image, key, begun[-1] if begun else None, begun[:-1])
+    if not said:
+        return None
+    history = states.setdefault(key, list(begun))
+    if not history or history[-1] != said["objects"]:
+        states[key] = [*history, said["objects"]][-LONGEST:]
+    st.query_params[PARAMETER] = to_url(said["objects"])
+    return said, torch_says(run, target, said["objects"])
+
+
+def torch_says(run: Run, target: Target, objects: list[dict]) -> LogJoint:
+    """The densities of the objects by Python's own model."""
+    with cached.pyro_turn():
+        return log_joint(
+            cached.load_air(run),
+            target.image,
+            np.array([o["zWhere"] for o in objects]).reshape(-1, 3),
+            np.array([o["zWhat"] for o in objects]).reshape(len(objects), -1),
+        )
