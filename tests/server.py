@@ -79,7 +79,7 @@ def browser_page(address: str, scheme: str = "light") -> Iterator[tuple[Page, li
 
 def wait_until_done(page: Page) -> None:
     """Wait for the first picture, and for the script behind the page to end."""
-    page.wait_for_selector(PICTURE, timeout=60_000)
+    page.wait_for_selector(f"{PICTURE}, .air-studio canvas", timeout=60_000)
     page.wait_for_function("!document.querySelector('[data-testid=\"stStatusWidget\"]')", timeout=60_000)
 
 

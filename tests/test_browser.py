@@ -25,6 +25,8 @@ def shoot(page, name: str) -> Path:
 
 def painted(page, name: str) -> int:
     """How many pictures or lines a page shows."""
+    if name in ("Compose", "Draw"):
+        return page.locator(".air-studio canvas").count()
     shown = ".scatterlayer path" if name in ("Training", "Compare") else "image"
     return page.locator(f"{PICTURE} {shown}").count()
 

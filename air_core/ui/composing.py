@@ -56,8 +56,7 @@ def compose(run: Run, target: Target) -> tuple[dict, LogJoint] | None:
     key, config = f"compose-{run.name}-{target.name}", run.config().model
     states = st.session_state.setdefault("composed", {})
     begun = states.get(key)
-    if st.session_state.get("composing") != key:  # what the browser is told must not change while it is there
-        st.session_state["composing"] = key
+    if studio.state_key(key) not in st.session_state:  # what a view is told must not change while it is there
         shared = st.query_params.get(PARAMETER)
         first = from_url(shared, config) if shared and not begun else None
         begun = begun or ([first] if first else [])

@@ -36,7 +36,7 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   const place = parentElement.querySelector(".air-studio");
   const { module, ...rest } = JSON.parse(data.text);
   const send = (what) => (rest.view === "draw" ? setTriggerValue("kept", what) : setStateValue("composed", what));
-  import(module).then(({ mount, base64 }) => mount(place, rest, rest.view === "draw" ? (image) => send(base64(image)) : send));
+  import(new URL(module, document.baseURI)).then(({ mount, base64 }) => mount(place, rest, rest.view === "draw" ? (image) => send(base64(image)) : send));
 }""",
 )
 
@@ -103,7 +103,12 @@ def _mount(run: Run, view: str, key: str, data: dict, **callbacks: Callable):
     text = json.dumps(
         {"module": _modules(), "url": _weights(*_key(run)), "view": view, "key": key, **facts(run), **data}
     )
-    return _component(key=f"studio-{key}", data={"text": text}, **callbacks)
+    return _component(key=state_key(key), data={"text": text}, **callbacks)
+
+
+def state_key(key: str) -> str:
+    """Where the session has the state of a view, as long as it is on the page."""
+    return f"studio-{key}"
 
 
 def as_text(image: np.ndarray) -> str:

@@ -19,7 +19,7 @@ LARGE = 12e6
 def _file(folder: str, step: int, modified: int) -> str:
     run = Run(Path(folder))
     scenes = cached.held_out_scenes(run.config().scene)
-    chosen = cached.pick_scenes(scenes, N_SCENES, seed=3)
+    chosen = sorted(cached.pick_scenes(scenes, N_SCENES, seed=3), key=lambda i: -scenes.counts[i])
     data = {"title": f"AIR studio: {run.name}", "scenes": [studio.as_text(scenes.images[i]) for i in chosen]}
     return single_file(studio.exported(run), data | studio.facts(run))
 

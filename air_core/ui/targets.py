@@ -42,7 +42,7 @@ def pick_target(run: Run, first: int) -> Target:
 
     Stops the page with a sentence while there is nothing to show.
     """
-    left, right = st.columns([2, 3], vertical_alignment="bottom")
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
         source = st.segmented_control(
             "Scene",

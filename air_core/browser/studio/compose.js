@@ -24,6 +24,7 @@ export class Compose {
     const { objects, past } = this.data;
     this.composition.past = past ?? [];
     this.composition.objects = objects ?? this.composition.askGuide();
+    if (!this.composition.objects.length) this.status.textContent = "The guide finds no object here. Add one, or choose another scene.";
     this.rebuilt();
     this.landscape();
   }
@@ -91,7 +92,6 @@ export class Compose {
 
   remove(t) {
     this.change(() => this.composition.objects.splice(t, 1));
-    this.view.boxes.children[Math.min(t, this.view.boxes.children.length - 1)]?.focus();
   }
 
   /** One whole gesture: something that can be undone. */
@@ -122,7 +122,7 @@ export class Compose {
 
   /** After objects came or went: as many cards as objects. */
   rebuilt() {
-    const { objects } = this.composition;
+    const { objects } = this.composition, focused = this.view.boxes.contains(this.element.getRootNode().activeElement);
     this.selected = Math.max(0, Math.min(this.selected, objects.length - 1));
     while (this.cards.length > objects.length) this.cards.pop();
     while (this.cards.length < objects.length) this.cards.push(this.card(this.cards.length));
@@ -131,6 +131,7 @@ export class Compose {
     this.addButton.disabled = full;
     this.addButton.title = full ? `AIR's prior has at most ${this.air.config.max_steps} objects` : "Add it in the middle, or where it was";
     this.draw();
+    if (focused) this.view.boxes.children[this.selected]?.focus(); // the box that had it may be gone
   }
 
   card(t) {

@@ -62,7 +62,7 @@ export class SceneView {
       for (const [name, value] of Object.entries(place)) rect.setAttribute(name, value);
       corner.setAttribute("x", place.x + place.width - HANDLE / 2);
       corner.setAttribute("y", place.y + place.height - HANDLE / 2);
-      corner.setAttribute("fill", place.stroke);
+      group.style.color = place.stroke;
       group.classList.toggle("selected", t === selected);
       const [s, x, y] = zWhere.map((value) => value.toFixed(2));
       group.setAttribute("aria-label", `${this.style(t).name} object, s ${s}, x ${x}, y ${y}`);
