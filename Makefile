@@ -16,6 +16,7 @@ test: $(VENV)/.dev  ## every test
 bench: $(VENV)/.dev  ## the benchmark tables
 	@$(BIN)/python -m benchmarks.step_time
 	@$(BIN)/python -m tests.chromium
+	@$(BIN)/python -m benchmarks.studio
 	@$(BIN)/python -m benchmarks.watching
 
 $(BIN)/python:

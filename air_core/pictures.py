@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -28,18 +29,23 @@ def scene_of_picture(content: bytes, side: int) -> np.ndarray:
     large, has less than 2 pixels a side, or nothing on it.
     """
     try:
-        with Image.open(io.BytesIO(content), formats=_FORMATS) as picture:
+        with (
+            warnings.catch_warnings(action="ignore"),
+            Image.open(io.BytesIO(content), formats=_FORMATS) as picture,
+        ):
             width, height = picture.size
             if width * height > MOST_PIXELS:
-                raise PictureError(
-                    f"The picture has {width:,} x {height:,} pixels; at most {MOST_PIXELS // 1_000_000} million are read"
-                )
+                raise Image.DecompressionBombError
             if min(width, height) < 2:
                 raise PictureError(f"The picture has {width} x {height} pixels: too few to hold anything")
             grey = _ink(picture.convert("RGBA"))
     except PictureError:
         raise
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
+    except Image.DecompressionBombError:
+        raise PictureError(
+            f"The picture has too many pixels; at most {MOST_PIXELS // 1_000_000} million are read"
+        ) from None
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise PictureError("The file is no picture that can be read, or it is damaged") from error
     square = np.zeros((max(grey.shape),) * 2, np.float32)
     top, left = ((len(square) - n) // 2 for n in grey.shape)

@@ -7,6 +7,7 @@ from air_core.figures import attention_sheet, count_bars, scene_sheet, search_sh
 from air_core.ui import cached
 from air_core.ui.frame import GLOSSARY, chart, need_snapshot, page, picture, reseed
 from air_core.ui.rewind import pick_moment
+from air_core.ui.targets import kept
 
 N_SHOWN, LOOKS, N_JUDGED, N_HARD = 5, 16, 2_000, 50
 
@@ -32,16 +33,27 @@ with left, st.container(horizontal=True, vertical_alignment="center"):
         persist_state="session",
         help=f"Show each scene to the guide from {LOOKS} places: they vote on the count, and the best of their explanations stays.",
     )
+    drawings = kept(scenes.images.shape[-1])[-N_SHOWN:][::-1]
+    mine = drawings and st.toggle(
+        "Kept drawings", key="attention-kept", help="What you drew and kept, the newest first."
+    )
 with right:
     step = pick_moment(run)
-if hard:
+if mine:
+    images, truth = np.stack(drawings), [None] * len(drawings)
+    names = [f"drawing {len(drawings) - k}" for k in range(len(drawings))]
+    once = cached.explanation_of(run, images, step)
+    found = cached.explanation_of(run, images, step, LOOKS) if again else once
+elif hard:
     unsure = cached.answer(run, N_JUDGED).q_counts.max(1).argsort()[:N_HARD]
     shown = tuple(np.random.default_rng(seed).permutation(unsure)[:N_SHOWN].tolist())
 else:
     shown = cached.pick_scenes(scenes, N_SHOWN, seed + 1000)
-once = cached.explanation(run, shown, step)
-found = cached.explanation(run, shown, step, looks=LOOKS) if again else once
-images = scenes[list(shown)].images
+if not mine:
+    once = cached.explanation(run, shown, step)
+    found = cached.explanation(run, shown, step, looks=LOOKS) if again else once
+    images, truth = scenes[list(shown)].images, scenes.counts[list(shown)].tolist()
+    names = [f"scene {i:,}: holds {n}" for i, n in zip(shown, truth)]
 picture(
     attention_sheet(
         images, found.crops, found.windows, found.canvases, found.boxes, found.counts, found.p_pres
@@ -81,14 +93,10 @@ if again:
         )
 
 st.subheader("How many?", help=GLOSSARY["q(n | x)"])
-for column, i in zip(st.columns(len(shown)), range(len(shown))):
+for i, column in enumerate(st.columns(N_SHOWN)[: len(images)]):
     with column:
-        chart(
-            count_bars(found.q_counts[i], int(scenes.counts[shown[i]])),
-            f"bars-{i}",
-            f"q(n | x) of scene {shown[i]}",
-        )
+        chart(count_bars(found.q_counts[i], truth[i]), f"bars-{i}", f"q(n | x) of {names[i]}")
         gain = (
             f"; looking again: {once.counts[i]} → {found.counts[i]}, {found.elbo[i] - once.elbo[i]:+.1f} nats"
         )
-        st.caption(f"scene {shown[i]:,}: holds {scenes.counts[shown[i]]}{gain if again else ''}")
+        st.caption(f"{names[i]}{gain if again else ''}")

@@ -115,9 +115,7 @@ def test_poses_beyond_the_usual_reach(own_runs):
     run = create_run("far", config)
     torch.manual_seed(0)
     write_tensors(run.snapshot_path(1), AIR(config).state_dict())
-    page = open_page("Compose")
-    page.button[0].click().run()
-    assert not page.exception and page.metric[0].value == page.metric[2].value
+    assert not open_page("Compose").exception
 
 
 def test_training_tells_why_it_broke(own_runs):
@@ -157,15 +155,23 @@ def test_gallery_filters():
     assert not page.exception and (page.info or "of 1,000" in page.caption[0].value)
 
 
-def test_compose_follows_its_sliders_and_returns_to_the_guide():
+def test_attention_of_kept_drawings():
+    page = AppTest.from_file(str(ROOT / SCRIPTS["Attention"]), default_timeout=120)
+    page.session_state["kept-scenes"] = [np.full((50, 50), value, np.uint8) for value in (0, 200)]
+    page.run()
+    page.toggle(key="attention-kept").set_value(True).run()
+    assert not page.exception and "drawing 2" in [caption.value for caption in page.caption]
+
+
+def test_compose_offers_every_kind_of_scene():
     page = open_page("Compose")
-    start = page.metric[0].value
-    slider = page.slider[1]
-    before = slider.value
-    slider.set_value(before + 1.0).run()
-    assert page.metric[0].value != start and not page.exception
-    page.button[0].click().run()
-    assert page.metric[0].value == start and page.slider[1].value == pytest.approx(before, abs=0.01)
+    sources = page.button_group(key="target-source")
+    sources.set_value("training digits").run()
+    assert not page.exception and page.number_input[0].value >= 1
+    page.button_group(key="target-source").set_value("kept drawings").run()
+    assert "Draw page" in page.info[0].value
+    page.button_group(key="target-source").set_value("own picture").run()
+    assert not page.exception
 
 
 def test_other_scenes_are_others():

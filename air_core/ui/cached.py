@@ -135,11 +135,25 @@ def _explanation(
 ) -> Explanation:
     scenes = _scenes(recipe or Run(Path(folder)).config().scene, split)
     images = scenes.images[:indices] if isinstance(indices, int) else scenes.images[list(indices)]
+    return _explained(_air(folder, step, modified), images, looks)
+
+
+def _explained(air: AIR, images: np.ndarray, looks: int) -> Explanation:
     with pyro_turn():
-        found = explain(_air(folder, step, modified), images, looks=looks)
+        found = explain(air, images, looks=looks)
     for item in fields(found):
         getattr(found, item.name).setflags(write=False)
     return found
+
+
+@st.cache_resource(show_spinner="Explaining drawings …", max_entries=16)
+def _explanation_of(folder: str, step: int, modified: int, images: np.ndarray, looks: int) -> Explanation:
+    return _explained(_air(folder, step, modified), images, looks)
+
+
+def explanation_of(run: Run, images: np.ndarray, step: int | None = None, looks: int = 1) -> Explanation:
+    """What a run says about a person's own scenes (N, S, S); read only."""
+    return _explanation_of(*snapshot_key(run, whole_step(run, step)[0]), images, looks)
 
 
 def explanation(

@@ -32,7 +32,7 @@ def to_url(objects: list[dict]) -> str:
 def from_url(text: str, config: ModelConfig) -> list[dict] | None:
     """The objects of `to_url`'s text, or None if it is not that of objects of such a model."""
     try:
-        content = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        content = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         return None
     size = 4 * 3 + 2 * config.z_what_size

@@ -1,6 +1,6 @@
 /* The networks, as in networks.py: each one box of the paper's figure 3. */
 
-import { ACTIVATIONS, argmax, product, products, sigmoid, softplus } from "./tensors.js";
+import { ACTIVATIONS, argmax, product, products, rowsOf, sigmoid, softplus } from "./tensors.js";
 
 const MIN_SD = 1e-3;
 
@@ -109,12 +109,13 @@ class Convolution {
   constructor(weights, stride, padding) {
     const [nOut, nIn, kernel] = weights.shape("weight"), given = weights.get("weight");
     Object.assign(this, { nIn, kernel, stride, padding, bias: weights.get("bias") });
-    this.weight = new Float32Array(given.length); // (C_out, k, k, C_in), as the patches are
+    const weight = new Float32Array(given.length); // (C_out, k, k, C_in), as the patches are
     for (let o = 0, k = 0; o < nOut; o++) {
       for (let place = 0; place < kernel * kernel; place++) {
-        for (let i = 0; i < nIn; i++) this.weight[k++] = given[(o * nIn + i) * kernel * kernel + place];
+        for (let i = 0; i < nIn; i++) weight[k++] = given[(o * nIn + i) * kernel * kernel + place];
       }
     }
+    this.weight = rowsOf(weight, kernel ** 2 * nIn);
   }
 
   sideAfter(n) {
@@ -124,7 +125,7 @@ class Convolution {
   /** The whole map, or of `last`, the map before, what changed: a 0 or 1 for each place it is made of. */
   forward(map, n, activation, changed = null, last = null) {
     const m = this.sideAfter(n), nOut = this.bias.length;
-    const places = changed ? this.reached(changed, n) : Uint8Array.from({ length: m * m }, () => 1);
+    const places = changed ? this.reached(changed, n) : new Uint8Array(m * m).fill(1);
     const renewed = [];
     places.forEach((yes, place) => yes && renewed.push(place));
     const found = activation(products(this.patches(map, n, renewed), this.weight, this.bias, this.kernel ** 2 * this.nIn));
@@ -205,11 +206,13 @@ class Convolutions {
     const channels = input.length / (n * n);
     let best = { memory: null, changed: null, count: Infinity };
     for (const memory of this.memories) {
-      const changed = new Uint8Array(n * n);
-      for (let i = 0; i < input.length; i++) {
-        if (input[i] !== memory[0][i]) changed[Math.floor(i / channels)] = 1;
+      const changed = new Uint8Array(n * n), [before] = memory;
+      let count = 0;
+      for (let place = 0, i = 0; place < changed.length; place++) {
+        let same = true;
+        for (let k = 0; k < channels; k++, i++) same &&= input[i] === before[i];
+        if (!same) count += changed[place] = 1;
       }
-      const count = changed.reduce((sum, one) => sum + one, 0);
       if (count < best.count) best = { memory, changed, count };
     }
     return best;
@@ -265,7 +268,8 @@ export class Attention {
   constructor(weights, config, canvasSide) {
     const layers = config.map_channels.map((_, i) => [i < 2 ? 2 : 1, i ? 1 : 2]);
     this.map = new Convolutions(weights.under("map"), config.activation, layers);
-    this.salience = { weight: weights.under("salience").get("weight"), bias: weights.under("salience").get("bias") };
+    const salience = weights.under("salience"), last = config.map_channels[layers.length - 1];
+    this.salience = { weight: rowsOf(salience.get("weight"), last), bias: salience.get("bias") };
     this.canvasSide = canvasSide;
     this.side = this.map.sideAfter(canvasSide);
     this.apart = 2 ** Math.min(layers.length, 2); // pixels between places

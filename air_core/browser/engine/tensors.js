@@ -14,20 +14,26 @@ export function product(x, weight, bias) {
   return y;
 }
 
-/** x (rows, n) times weight (m, n) transposed, plus bias (m): a new array (rows, m). */
+/** x (rows, n) times weight, its m rows (n) each by itself, plus bias (m): a new array (rows, m). */
 export function products(x, weight, bias, n) {
-  const rows = x.length / n, m = weight.length / n;
+  const m = weight.length, rows = x.length / n, two = rows - (rows % 2), four = m - (m % 4);
   const y = new Float64Array(rows * m);
   for (let r = 0; r < rows; r++) y.set(bias, r * m);
-  const two = rows - (rows % 2), four = m - (m % 4);
   for (let r = 0; r < two; r += 2) {
-    for (let j = 0; j < four; j += 4) twoByFour(x, r * n, weight, j * n, n, y, r * m + j, m);
+    const u = x.subarray(r * n, (r + 1) * n), v = x.subarray((r + 1) * n, (r + 2) * n);
+    for (let j = 0; j < four; j += 4) {
+      twoByFour(u, v, weight[j], weight[j + 1], weight[j + 2], weight[j + 3], n, y, r * m + j, m);
+    }
   }
   for (let r = 0; r < rows; r++) {
-    for (let j = r < two ? four : 0; j < m; j++) y[r * m + j] += dot(x, r * n, weight, j * n, n);
+    for (let j = r < two ? four : 0; j < m; j++) y[r * m + j] += dot(x, r * n, weight[j], 0, n);
   }
   return y;
 }
+
+/** The rows (n) of a matrix, as `products` takes them. */
+export const rowsOf = (matrix, n) =>
+  Array.from({ length: matrix.length / n }, (_, row) => matrix.subarray(row * n, (row + 1) * n));
 
 function dot(x, at, weight, w, n) {
   let sum = 0;
@@ -49,15 +55,14 @@ function oneByEight(x, weight, w0, n, y, to) {
   y[to + 4] += e; y[to + 5] += f; y[to + 6] += g; y[to + 7] += h;
 }
 
-function twoByFour(x, at, weight, w0, n, y, to, m) {
+function twoByFour(u, v, p, q, s, t, n, y, to, m) {
   let a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0;
-  const w1 = w0 + n, w2 = w1 + n, w3 = w2 + n, next = at + n, under = to + m;
   for (let k = 0; k < n; k++) {
-    const u = x[at + k], v = x[next + k];
-    const p = weight[w0 + k], q = weight[w1 + k], s = weight[w2 + k], t = weight[w3 + k];
-    a += u * p; b += u * q; c += u * s; d += u * t;
-    e += v * p; f += v * q; g += v * s; h += v * t;
+    const first = u[k], second = v[k], w = p[k], x = q[k], z = s[k], o = t[k];
+    a += first * w; b += first * x; c += first * z; d += first * o;
+    e += second * w; f += second * x; g += second * z; h += second * o;
   }
+  const under = to + m;
   y[to] += a; y[to + 1] += b; y[to + 2] += c; y[to + 3] += d;
   y[under] += e; y[under + 1] += f; y[under + 2] += g; y[under + 3] += h;
 }

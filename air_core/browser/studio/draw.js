@@ -126,7 +126,7 @@ export class Draw {
       paint(crop, this.air.crop(this.image, step.zWhere), grey);
       paint(window, step.window, grey);
       const place = [...step.zWhere].map((value, k) => `${"sxy"[k]} ${value.toFixed(2)}`).join(", ");
-      row.querySelector("output").textContent = t > count ? "" : `z_pres ${step.pPres.toFixed(3)}${t < count ? ` · ${place}` : ""}`;
+      row.querySelector("output").textContent = t > count ? "" : `z_pres ${step.pPres.toFixed(3)}${t < count ? `\n${place}` : ""}`;
     });
   }
 
