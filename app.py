@@ -73,7 +73,7 @@ A **decoder** paints each object into a window, the windows are placed on a canv
 Both are trained together to make the painting match the scene (Eslami et al., 2016).
 
 Go on with **Attention** to watch it look, **Prior** to see what it dreams of, **Traversals** to
-turn the numbers of `z_what`, **Compose** to move objects by hand, and **Training** for its curves.
+turn the numbers of `z_what`, **Compose** to move objects by hand, **Draw** to let it explain your own hand, and **Training** for its curves.
 """
 )
 

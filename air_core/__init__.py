@@ -17,10 +17,12 @@
     control              starting, pausing and stopping a training from outside
     proposals            second looks at a scene, from other places
     explain, evaluation  what a trained AIR says about scenes, and how well
+    composed, pictures   what the model says of objects placed by hand; people's pictures as scenes
     observers            what watches the loop: looks, records, snapshots, health
     tensorboard          an optional second place for what is logged
     train, evaluate      the two commands (command: what they share)
     figures/             arrays to Plotly figures
+    browser/             AIR in JavaScript, the studio made of it, and what Python hands to them
     ui/                  the only code that knows Streamlit
 
 Imports point downwards only: a module uses what stands above it in this list, never below.

@@ -223,6 +223,59 @@ def test_drawing_is_answered_during_the_stroke_and_kept(studio):
     page.get_by_role("heading", level=1, name="Attention").wait_for()
 
 
+def test_the_network_comes_once(studio):
+    address, page = studio
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{address}/Compose")
+    page.wait_for_selector(BOX, timeout=60_000)
+    page.locator(BOX).first.focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowLeft")
+        page.get_by_text("PyTorch:").wait_for(timeout=20_000)
+    for name in ("Draw", "Compose"):
+        page.locator('[data-testid="stSidebarNavLink"]', has_text=name).click()
+        page.get_by_role("heading", level=1, name=name).wait_for()
+        page.wait_for_selector(".air-studio .large canvas", timeout=30_000)
+    assert sum("weights-" in url for url in asked) == 1
+    assert sum("engine/air.js" in url for url in asked) == 1
+
+
+def test_a_finger_moves_a_box(compose):
+    page = compose
+    before, box = numbers(page), page.locator(BOX).first.locator(".box").bounding_box()
+    finger = page.context.new_cdp_session(page)
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    for kind, points in (
+        ("touchStart", [{"x": x, "y": y}]),
+        ("touchMove", [{"x": x + 30, "y": y}]),
+        ("touchMove", [{"x": x + 60, "y": y}]),
+        ("touchEnd", []),
+    ):
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    page.wait_for_timeout(200)
+    assert numbers(page)[1] < before[1] and numbers(page)[2] == pytest.approx(before[2], abs=0.02)
+
+
+def test_pictures_of_ones_own(studio):
+    address, page = studio
+    page.goto(f"{address}/Draw")
+    page.wait_for_selector(".air-studio .surface", timeout=60_000)
+    page.get_by_text("Upload a picture").click()
+    files = page.locator('[data-testid="stFileUploader"] input[type=file]')
+    files.set_input_files(
+        {"name": "bad.png", "mimeType": "image/png", "buffer": b"<script>alert(1)</script>"}
+    )
+    page.get_by_text("no picture that can be read").wait_for()
+    pixels = np.full((200, 200), 255, np.uint8)
+    pixels[70:130, 94:104] = 0
+    good = io.BytesIO()
+    Image.fromarray(pixels).save(good, "PNG")
+    files.set_input_files({"name": "one.png", "mimeType": "image/png", "buffer": good.getvalue()})
+    page.get_by_text("no picture that can be read").wait_for(state="hidden")
+    expect(page.locator(".air-studio .bar.chosen > span")).to_have_text("1")
+
+
 def test_downloads_of_a_drawing(studio, tmp_path):
     address, page = studio
     page.goto(f"{address}/Draw")

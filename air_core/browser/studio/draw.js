@@ -125,7 +125,7 @@ export class Draw {
       row.classList.toggle("absent", t >= count);
       paint(crop, this.air.crop(this.image, step.zWhere), grey);
       paint(window, step.window, grey);
-      const place = [...step.zWhere].map((value, k) => `${"sxy"[k]} ${value.toFixed(2)}`).join(", ");
+      const [s, x, y] = [...step.zWhere].map((value) => value.toFixed(2)), place = `s ${s}\nx ${x}, y ${y}`;
       row.querySelector("output").textContent = t > count ? "" : `z_pres ${step.pPres.toFixed(3)}${t < count ? `\n${place}` : ""}`;
     });
   }

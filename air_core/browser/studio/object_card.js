@@ -93,7 +93,7 @@ export class ObjectCard {
     this.element = h("section", { class: "card", "aria-label": name },
       h("header", {}, title, this.box, remove),
       ...this.where.map((one) => one.element),
-      h("details", {}, h("summary", {}, "Appearance (z_what)"),
+      h("details", { ontoggle: () => this.showRest() }, h("summary", {}, "Appearance (z_what)"),
         h("div", { class: "appearance" }, this.pad.element, h("div", { class: "rest" }, ...this.what.map((one) => one.element)))));
   }
 
@@ -101,8 +101,14 @@ export class ObjectCard {
   show({ zWhere, zWhat }, box, selected) {
     this.where.forEach((one, k) => one.show(zWhere[k]));
     this.pad.show(zWhat[this.active[0]], zWhat[this.active[1]]);
-    if (this.element.querySelector("details").open) this.what.forEach((one, i) => one.show(zWhat[this.active[i + 2]]));
+    this.zWhat = zWhat;
+    this.showRest();
     this.box.textContent = `${box.side.toFixed(1)} px at ${box.x.toFixed(1)}, ${box.y.toFixed(1)}`;
     this.element.classList.toggle("selected", selected);
+  }
+
+  /** The sliders of z_what follow only while they can be seen. */
+  showRest() {
+    if (this.element.querySelector("details").open) this.what.forEach((one, i) => one.show(this.zWhat[this.active[i + 2]]));
   }
 }
