@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import numpy as np
 
+from air_core.runs import find_run
+from air_core.scenes import load_scenes
+from air_core.ui.studio import as_text
 from tests.server import browser_page, served
 from tests.test_studio import BOX, DRAG
 
 MOVES = 1_000
 ENGINE = """async ([module, weights, images]) => {
   const { AIR } = await import(module);
+  const { seeded } = await import(module.replace("air.js", "tensors.js"));
   const { image } = await import(module.replace("engine/air.js", "studio/studio.js"));
   const air = new AIR(await (await fetch(weights)).arrayBuffer()), scenes = images.map(image);
   const timed = (act) => { const start = performance.now(); act(); return performance.now() - start; };
   for (const one of scenes) air.explain(one);
   const infer = scenes.map((one) => timed(() => air.explain(one)));
-  const three = air.noise(), objects = three.map(({ where, what }) => ({ zWhere: [2.7, where[1], where[2]], zWhat: what }));
+  const three = air.noise(seeded(0)), objects = three.map(({ where, what }) => ({ zWhere: [2.7, where[1], where[2]], zWhat: what }));
   const compose = () => {
     const sum = new Float64Array(air.canvasSide ** 2);
     for (const { zWhere, zWhat } of objects) air.model.place(air.model.decode(zWhat), zWhere).forEach((value, i) => (sum[i] += value));
@@ -36,10 +40,6 @@ TITLES = {
 
 def measured() -> dict[str, list[float]]:
     """Milliseconds of every repetition."""
-    from air_core.runs import find_run
-    from air_core.scenes import load_scenes
-    from air_core.ui.studio import as_text
-
     scenes = load_scenes(find_run("multi_mnist").config().scene, "test")
     images, asked = [as_text(image) for image in scenes.images[:300]], []
     with served() as address, browser_page(address) as (page, _):

@@ -62,7 +62,8 @@ picture(
     "Five scenes, step by step: crops, painted windows, probabilities of one more object",
 )
 st.caption(
-    "Bright: objects that the guide counts. Dim: what it would have painted had it gone on. Held-out scenes, posterior means."
+    "Bright: objects that the guide counts. Dim: what it would have painted had it gone on. "
+    f"{'Kept drawings' if mine else 'Held-out scenes'}, posterior means."
 )
 
 salience = cached.search_maps(run, images, once, step)

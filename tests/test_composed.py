@@ -12,7 +12,7 @@ from air_core.config import ModelConfig
 from air_core.explain import explain
 from air_core.runs import find_run
 from air_core.scenes import load_scenes
-from air_core.ui.composing import from_url, to_url
+from air_core.ui.composing import LONGEST, from_url, to_url, with_state
 from tests.conftest import TINY
 
 
@@ -77,3 +77,14 @@ def test_objects_travel_in_a_url():
 )
 def test_nonsense_in_a_url_is_ignored(text):
     assert from_url(text, ModelConfig()) is None
+
+
+def test_history_grows_shrinks_and_ends():
+    a, b, c = ([{"zWhere": [float(k), 0.0, 0.0], "zWhat": [0.0]}] for k in (1, 2, 3))
+    history = with_state([], {"objects": b, "before": a})
+    assert history == [a, b] == with_state(history, {"objects": b, "before": a})
+    history = with_state(history, {"objects": c, "before": b})
+    assert history == [a, b, c] and with_state(history, {"objects": b, "before": a}) == [a, b]
+    for k in range(2 * LONGEST):
+        history = with_state(history, {"objects": [a, b, c][k % 3], "before": None})
+    assert len(history) == LONGEST

@@ -157,6 +157,19 @@ def test_a_release_reaches_torch_and_the_address(compose):
     assert numbers(page) == pytest.approx(moved, abs=0.011)
 
 
+def test_objects_stay_with_their_scene(compose):
+    page = compose
+    page.locator(BOX).first.focus()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_url("**objects=**")
+    before = picture(page)
+    page.get_by_test_id("stNumberInputStepUp").click()
+    page.wait_for_url(lambda url: "objects=" not in url)
+    page.wait_for_selector(".air-studio .large canvas")
+    expect(page.get_by_text("PyTorch:")).to_have_count(0)
+    assert picture(page) != before
+
+
 def test_going_away_and_back_keeps_objects_and_undo(compose):
     page = compose
     before = numbers(page)
@@ -169,6 +182,9 @@ def test_going_away_and_back_keeps_objects_and_undo(compose):
         page.get_by_role("heading", level=1, name=name).wait_for()
     page.wait_for_selector(BOX, timeout=30_000)
     assert numbers(page) == moved != before
+    page.locator(BOX).first.focus()
+    page.keyboard.press("Control+z")
+    assert numbers(page) == pytest.approx(before, abs=0.011)
 
 
 def test_cloud_and_adding(compose):
@@ -176,9 +192,12 @@ def test_cloud_and_adding(compose):
     page.get_by_role("button", name="Posterior cloud").click()
     page.get_by_text("100 samples of the guide by number").wait_for(timeout=30_000)
     assert page.locator(".air-studio .thin").count() > 100
-    page.get_by_label("What to add").select_option("digit-3")
-    page.get_by_role("button", name="Add object").click()
-    assert page.locator(BOX).count() == 3
+    for kind in ("prior", "scene-1", "digit-3"):
+        page.get_by_label("What to add").select_option(kind)
+        page.get_by_role("button", name="Add object").click()
+        assert page.locator(BOX).count() == 3
+        if kind != "digit-3":
+            page.get_by_role("button", name="Remove the third object").click()
     expect(page.get_by_role("button", name="Add object")).to_be_disabled()
     page.locator(".air-studio summary").last.click()
     painted = picture(page)
@@ -208,8 +227,15 @@ def test_drawing_is_answered_during_the_stroke_and_kept(studio):
     stroke(page, [(0.35, 0.3), (0.35, 0.62)])
     assert chosen.inner_text() == "1"  # the pen is still down
     page.mouse.up()
+    page.get_by_role("button", name="Erase").click()
+    stroke(page, [(0.35, 0.28), (0.35, 0.64)])
+    page.mouse.up()
+    assert chosen.inner_text() == "0"
+    page.get_by_role("button", name="Undo").click()
+    assert chosen.inner_text() == "1"
     page.get_by_role("button", name="Undo").click()
     assert chosen.inner_text() == "0"
+    page.get_by_role("button", name="Erase").click()
     stroke(page, [(0.1, 0.1), (0.9, 0.15), (0.9, 0.9), (0.1, 0.85), (0.1, 0.1), (0.9, 0.9)])
     page.mouse.up()
     page.get_by_text("Unexplained ink").wait_for()
@@ -221,6 +247,8 @@ def test_drawing_is_answered_during_the_stroke_and_kept(studio):
     page.wait_for_selector(".air-studio .large canvas")
     page.locator('[data-testid="stSidebarNavLink"]', has_text="Attention").click()
     page.get_by_role("heading", level=1, name="Attention").wait_for()
+    page.get_by_text("Kept drawings", exact=True).click()
+    page.get_by_text("drawing 1", exact=True).wait_for()
 
 
 def test_the_network_comes_once(studio):
@@ -274,6 +302,11 @@ def test_pictures_of_ones_own(studio):
     files.set_input_files({"name": "one.png", "mimeType": "image/png", "buffer": good.getvalue()})
     page.get_by_text("no picture that can be read").wait_for(state="hidden")
     expect(page.locator(".air-studio .bar.chosen > span")).to_have_text("1")
+    page.goto(f"{address}/Compose?target-source=own+picture")
+    files = page.locator('[data-testid="stFileUploader"] input[type=file]')
+    files.set_input_files({"name": "one.png", "mimeType": "image/png", "buffer": good.getvalue()})
+    page.wait_for_selector(BOX)
+    assert page.locator(BOX).count() == 1
 
 
 def test_downloads_of_a_drawing(studio, tmp_path):

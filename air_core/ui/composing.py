@@ -57,19 +57,27 @@ def compose(run: Run, target: Target) -> tuple[dict, LogJoint] | None:
     states = st.session_state.setdefault("composed", {})
     begun = states.get(key)
     if studio.state_key(key) not in st.session_state:  # what a view is told must not change while it is there
-        shared = st.query_params.get(PARAMETER)
-        first = from_url(shared, config) if shared and not begun else None
+        *whose, shared = st.query_params.get(PARAMETER, "").split(".")
+        first = from_url(shared, config) if whose == [run.name, target.name] and not begun else None
+        if whose and whose != [run.name, target.name]:
+            del st.query_params[PARAMETER]  # the objects of another scene
         begun = begun or ([first] if first else [])
         st.session_state["composing-from"] = begun
     begun = st.session_state["composing-from"]
     said = studio.compose(run, target.image, key, begun[-1] if begun else None, begun[:-1])
     if not said:
         return None
-    history = states.setdefault(key, list(begun))
-    if not history or history[-1] != said["objects"]:
-        states[key] = [*history, said["objects"]][-LONGEST:]
-    st.query_params[PARAMETER] = to_url(said["objects"])
+    states[key] = with_state(states.get(key) or begun, said)
+    st.query_params[PARAMETER] = f"{run.name}.{target.name}.{to_url(said['objects'])}"
     return said, torch_says(run, target, said["objects"])
+
+
+def with_state(history: list[list[dict]], said: dict) -> list[list[dict]]:
+    """The states of a scene, oldest first, after a release: one more, or one less if it was undone."""
+    history, now = history or [said["before"] or []], said["objects"]
+    if history[-1] == now:
+        return history
+    return history[:-1] if history[-2:-1] == [now] else [*history, now][-LONGEST:]
 
 
 def torch_says(run: Run, target: Target, objects: list[dict]) -> LogJoint:

@@ -16,7 +16,7 @@ import streamlit as st
 
 from air_core.browser import FOLDERS, export_weights
 from air_core.composed import active_numbers, mean_codes
-from air_core.figures import STEP_COLOURS, step_style
+from air_core.figures import step_style
 from air_core.runs import Run, write_aside
 from air_core.ui import cached
 from air_core.ui.live import STATIC, static_url
@@ -90,9 +90,9 @@ def _appearance(folder: str, step: int, modified: int) -> dict:
 
 def facts(run: Run) -> dict:
     """What every view of a run is told."""
-    scene = run.config().scene
-    styles = [step_style(t) for t in range(len(STEP_COLOURS))]
-    return {"styles": styles, "trained": max(scene.counts), **_appearance(*_key(run))}
+    config = run.config()
+    styles = [step_style(t) for t in range(config.model.max_steps)]
+    return {"styles": styles, "trained": max(config.scene.counts), **_appearance(*_key(run))}
 
 
 def _key(run: Run) -> tuple[str, int, int]:
@@ -134,7 +134,5 @@ def draw(run: Run, examples: np.ndarray, image: np.ndarray | None, key: str) -> 
         "image": None if image is None else as_text(image),
     }
     state = _mount(run, "draw", key, data, on_kept_change=lambda: None)
-    side = examples.shape[-1]
-    if not state.kept:
-        return None
-    return np.frombuffer(base64.b64decode(state.kept), np.uint8).reshape(side, side)
+    pixels, side = base64.b64decode(state.kept or ""), examples.shape[-1]
+    return np.frombuffer(pixels, np.uint8).reshape(side, side) if len(pixels) == side**2 else None

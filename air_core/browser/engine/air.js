@@ -28,8 +28,8 @@ export class AIR {
     return Array(this.config.max_steps).fill(zero);
   }
 
-  /** Standard Normal noise for one draw of all latents; `random` is uniform in [0, 1). */
-  noise(random = Math.random) {
+  /** Standard Normal noise for one draw of all latents; `random` is uniform in [0, 1): `seeded`. */
+  noise(random) {
     const normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
     const draw = (n) => Float64Array.from({ length: n }, normal);
     return Array.from({ length: this.config.max_steps }, () => ({

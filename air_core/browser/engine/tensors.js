@@ -102,6 +102,17 @@ export function argmax(x) {
   return best;
 }
 
+/** Uniform random numbers in (0, 1) that follow from a seed: xorshift32 (Marsaglia 2003). */
+export function seeded(seed) {
+  let state = Math.imul(seed + 1, 0x9e3779b1) | 1;
+  return () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) / 2 ** 32;
+  };
+}
+
 /** log of the density of Normal(mean, sd), summed over all numbers of x. */
 export function normalLogProb(x, mean, sd) {
   let sum = 0;

@@ -80,7 +80,7 @@ export class Compose {
     const [kind, which] = this.source.value.split("-"), { where_mean: mean, where_sd: sd } = this.air.config;
     if (kind === "scene") return this.composition.askGuide()[Number(which)];
     if (kind === "digit") return { zWhere: [...mean], zWhat: Float64Array.from(this.data.codes[which]) };
-    const [{ where, what }] = this.air.noise();
+    const [{ where, what }] = this.air.noise(this.composition.random);
     return { zWhere: [...where].map((value, k) => (k ? mean[k] + sd[k] * value : Math.max(MIN_SCALE, mean[0] + sd[0] * value))), zWhat: what };
   }
 
@@ -117,7 +117,9 @@ export class Compose {
   end() {
     this.landscape();
     const { canvas, ...numbers } = this.composition.judged();
-    this.send({ objects: this.composition.snapshot().map(({ zWhere, zWhat }) => ({ zWhere, zWhat: [...zWhat] })), ...numbers });
+    const plain = (objects) => objects.map(({ zWhere, zWhat }) => ({ zWhere: [...zWhere], zWhat: [...zWhat] }));
+    const { objects, past } = this.composition;
+    this.send({ objects: plain(objects), before: past.length ? plain(past[past.length - 1]) : null, ...numbers });
   }
 
   /** After objects came or went: as many cards as objects. */
@@ -172,8 +174,10 @@ export class Compose {
     svg.addEventListener("pointerdown", (event) => this.takeHold(event));
     svg.addEventListener("pointermove", (event) => this.held && this.drag(event));
     const release = () => {
-      if (this.held?.moved) this.end();
+      const { held } = this;
       this.held = null;
+      if (held?.moved) this.end();
+      else if (held) this.landscape(); // of the one just chosen
     };
     svg.addEventListener("pointerup", release);
     svg.addEventListener("pointercancel", release);

@@ -1,11 +1,13 @@
 /* What a person composes: objects, a target, how well they explain it, and the way back. */
 
+import { seeded } from "../engine/tensors.js";
+
 /** Objects { zWhere, zWhat } on a canvas, and undo. */
 export class Composition {
   static LONGEST = 100; // states that can be undone
 
   constructor(air, target) {
-    Object.assign(this, { air, target, objects: [], past: [] });
+    Object.assign(this, { air, target, objects: [], past: [], random: seeded(0) });
     this.windows = new WeakMap(); // of each z_what, so that a drag decodes nothing
     this.blank = air.model.logLikelihood(target, new Float64Array(target.length));
   }
@@ -61,8 +63,8 @@ export class Composition {
 
   /** z_where of the objects of one draw of z and n from the guide. */
   sample() {
-    const found = this.air.explain(this.target, this.air.noise());
-    const absent = found.steps.findIndex((step) => Math.random() >= step.pPres);
+    const found = this.air.explain(this.target, this.air.noise(this.random));
+    const absent = found.steps.findIndex((step) => this.random() >= step.pPres);
     return found.steps.slice(0, absent < 0 ? undefined : absent).map((step) => step.zWhere);
   }
 
