@@ -247,8 +247,9 @@ def test_drawing_is_answered_during_the_stroke_and_kept(studio):
     page.wait_for_selector(".air-studio .large canvas")
     page.locator('[data-testid="stSidebarNavLink"]', has_text="Attention").click()
     page.get_by_role("heading", level=1, name="Attention").wait_for()
+    wait_until_done(page)
     page.get_by_text("Kept drawings", exact=True).click()
-    page.get_by_text("drawing 1", exact=True).wait_for()
+    page.get_by_text("drawing 1", exact=True).wait_for(timeout=10_000)
 
 
 def test_the_network_comes_once(studio):
