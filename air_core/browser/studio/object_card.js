@@ -83,7 +83,8 @@ export class ObjectCard {
     this.where = AXES.map(([axis, tip], k) =>
       slider(`${axis}, ${name}`, tip, RANGE[k], 0.01, { ...gesture, change: (value) => on.where(k, value) }));
     const set = (pairs) => on.what(pairs);
-    this.active = active;
+    this.active = active.length > 1 ? active : [active[0], active[0]]; // a pad has two axes
+    active = this.active;
     this.pad = pad(active.slice(0, 2), style, { ...gesture, change: ([x, y]) => set([[active[0], x], [active[1], y]]) });
     this.what = active.slice(2).map((k) =>
       slider(`z ${k + 1}, z_what of the ${name}`, "", [-FARTHEST, FARTHEST], 0.01, { ...gesture, change: (value) => set([[k, value]]) }));
