@@ -6,10 +6,13 @@ import io
 import warnings
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 MOST_PIXELS = 25_000_000
 """A picture of more pixels is not opened: its file may be small and still fill the memory."""
+
+FINEST = 1024
+"""Larger pictures are averaged to this side before anything else is done with them."""
 
 KINDS = ("png", "jpg", "jpeg", "gif", "bmp", "webp")
 """Endings of the files that are read."""
@@ -38,7 +41,10 @@ def scene_of_picture(content: bytes, side: int) -> np.ndarray:
                 raise Image.DecompressionBombError
             if min(width, height) < 2:
                 raise PictureError(f"The picture has {width} x {height} pixels: too few to hold anything")
-            grey = _ink(picture.convert("RGBA"))
+            picture.draft("RGB", (FINEST, FINEST))  # a JPEG need not be unpacked at its full size
+            small = ImageOps.exif_transpose(picture).convert("RGBA")
+            small.thumbnail((FINEST, FINEST), Image.Resampling.BOX)
+            grey = _ink(small)
     except PictureError:
         raise
     except Image.DecompressionBombError:

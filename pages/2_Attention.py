@@ -41,7 +41,8 @@ with right:
     step = pick_moment(run)
 if mine:
     images, truth = np.stack(drawings), [None] * len(drawings)
-    names = [f"drawing {len(drawings) - k}" for k in range(len(drawings))]
+    n_kept = len(kept(scenes.images.shape[-1]))
+    names = [f"drawing {n_kept - k}" for k in range(len(drawings))]
     once = cached.explanation_of(run, images, step)
     found = cached.explanation_of(run, images, step, LOOKS) if again else once
 elif hard:

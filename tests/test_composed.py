@@ -86,5 +86,7 @@ def test_history_grows_shrinks_and_ends():
     history = with_state(history, {"objects": c, "before": b})
     assert history == [a, b, c] and with_state(history, {"objects": b, "before": a}) == [a, b]
     for k in range(2 * LONGEST):
-        history = with_state(history, {"objects": [a, b, c][k % 3], "before": None})
+        history = with_state(
+            history, {"objects": [{"zWhere": [float(k), 9.0, 0.0], "zWhat": [0.0]}], "before": None}
+        )
     assert len(history) == LONGEST

@@ -49,6 +49,21 @@ def test_a_wide_picture_is_centred():
     assert scene[:7].max() == 0 and scene[13:].max() == 0 and scene.max() > 0
 
 
+def test_a_long_thin_picture_needs_little_memory():
+    pixels = np.zeros((20, 60_000), np.uint8)
+    pixels[5:15, 25_000:35_000] = 255
+    scene = scene_of_picture(saved(pixels), 50)
+    assert scene.shape == (50, 50) and scene.max() > 0
+
+
+def test_a_photo_stands_upright():
+    file, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees clockwise
+    Image.fromarray(bright_square()).save(file, "JPEG", exif=exif, quality=100)
+    upright = np.rot90(bright_square(), -1)[::2, ::2].astype(int)
+    assert np.abs(scene_of_picture(file.getvalue(), 50) - upright).max() < 20
+
+
 def bomb() -> bytes:
     """A PNG of a few dozen bytes that says it has 60,000 x 60,000 pixels."""
 

@@ -157,6 +157,16 @@ def test_a_release_reaches_torch_and_the_address(compose):
     assert numbers(page) == pytest.approx(moved, abs=0.011)
 
 
+def test_an_empty_composition_is_one(compose):
+    page = compose
+    for _ in range(2):
+        page.get_by_role("button", name=re.compile("Remove the first")).click()
+    page.get_by_text("PyTorch:").wait_for(timeout=20_000)
+    assert page.locator(BOX).count() == 0 and not page.get_by_text("Traceback").count()
+    page.keyboard.press("Control+z")
+    assert page.locator(BOX).count() == 1
+
+
 def test_objects_stay_with_their_scene(compose):
     page = compose
     page.locator(BOX).first.focus()

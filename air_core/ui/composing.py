@@ -61,7 +61,7 @@ def compose(run: Run, target: Target) -> tuple[dict, LogJoint] | None:
         first = from_url(shared, config) if whose == [run.name, target.name] and not begun else None
         if whose and whose != [run.name, target.name]:
             del st.query_params[PARAMETER]  # the objects of another scene
-        begun = begun or ([first] if first else [])
+        begun = begun or ([first] if first is not None else [])
         st.session_state["composing-from"] = begun
     begun = st.session_state["composing-from"]
     said = studio.compose(run, target.image, key, begun[-1] if begun else None, begun[:-1])
@@ -75,9 +75,7 @@ def compose(run: Run, target: Target) -> tuple[dict, LogJoint] | None:
 def with_state(history: list[list[dict]], said: dict) -> list[list[dict]]:
     """The states of a scene, oldest first, after a release: one more, or one less if it was undone."""
     history, now = history or [said["before"] or []], said["objects"]
-    if history[-1] == now:
-        return history
-    return history[:-1] if history[-2:-1] == [now] else [*history, now][-LONGEST:]
+    return history[: history.index(now) + 1] if now in history else [*history, now][-LONGEST:]
 
 
 def torch_says(run: Run, target: Target, objects: list[dict]) -> LogJoint:
@@ -87,5 +85,5 @@ def torch_says(run: Run, target: Target, objects: list[dict]) -> LogJoint:
             cached.load_air(run),
             target.image,
             np.array([o["zWhere"] for o in objects]).reshape(-1, 3),
-            np.array([o["zWhat"] for o in objects]).reshape(len(objects), -1),
+            np.array([o["zWhat"] for o in objects]).reshape(-1, run.config().model.z_what_size),
         )

@@ -58,11 +58,12 @@ def _modules() -> str:
     return static_url(f"browser-{stamp}/studio/studio.js")
 
 
-@st.cache_resource(show_spinner="Handing the network to the browser …", max_entries=KEPT_WEIGHTS)
 def _weights(folder: str, step: int, modified: int) -> str:
     name = hashlib.sha256(f"{folder} {step} {modified}".encode()).hexdigest()[:16]
     path = STATIC / f"weights-{name}.bin"
-    if not path.exists():
+    if path.exists():
+        path.touch()  # it is in use: others go first
+    else:
         STATIC.mkdir(exist_ok=True)
         content = exported(Run(Path(folder)))
         write_aside(path, lambda aside: aside.write_bytes(content))

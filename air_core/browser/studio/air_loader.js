@@ -2,6 +2,7 @@
 
 import { AIR } from "../engine/air.js";
 
+const KEPT = 3; // networks that stay in memory
 const loaded = new Map();
 
 /** A promise of the AIR whose exported weights are at `url`; a failure is tried again next time. */
@@ -12,6 +13,7 @@ export function loadAIR(url) {
       return new AIR(await response.arrayBuffer());
     });
     promise.catch(() => loaded.delete(url));
+    if (loaded.size >= KEPT) loaded.delete(loaded.keys().next().value);
     loaded.set(url, promise);
   }
   return loaded.get(url);

@@ -16,8 +16,8 @@ export class Surface {
     this.context = this.canvas.getContext("2d", { willReadFrequently: true });
     this.blacken();
     this.canvas.addEventListener("pointerdown", (event) => this.begin(event));
-    this.canvas.addEventListener("pointermove", (event) => this.last && this.follow(event));
-    this.canvas.addEventListener("lostpointercapture", () => this.end());
+    this.canvas.addEventListener("pointermove", (event) => this.last && event.pointerId === this.pointer && this.follow(event));
+    this.canvas.addEventListener("lostpointercapture", (event) => event.pointerId === this.pointer && this.end());
   }
 
   blacken() {
@@ -55,8 +55,10 @@ export class Surface {
   }
 
   begin(event) {
-    if (event.button) return;
+    if (event.button || this.last) return;
     event.preventDefault();
+    this.pointer = event.pointerId;
+    this.canvas.focus({ preventScroll: true });
     this.canvas.setPointerCapture(event.pointerId);
     this.remember();
     this.last = this.place(event);

@@ -8,6 +8,7 @@ import { SceneView } from "./scene_view.js";
 
 const PLACES = 25; // of the landscape, along each axis
 const SAMPLES = 100; // of the cloud
+const NUDGED_MS = 60; // after a nudge, until it counts as a release
 const SLICE_MS = 6; // what long work may take of a frame
 
 export class Compose {
@@ -24,7 +25,7 @@ export class Compose {
     const { objects, past } = this.data;
     this.composition.past = past ?? [];
     this.composition.objects = objects ?? this.composition.askGuide();
-    if (!this.composition.objects.length) this.status.textContent = "The guide finds no object here. Add one, or choose another scene.";
+    if (!objects && !this.composition.objects.length) this.status.textContent = "The guide finds no object here. Add one, or choose another scene.";
     this.rebuilt();
     this.landscape();
   }
@@ -92,10 +93,13 @@ export class Compose {
 
   remove(t) {
     this.change(() => this.composition.objects.splice(t, 1));
+    const focused = this.element.getRootNode().activeElement;
+    if (!this.element.contains(focused)) (this.view.boxes.children[this.selected] ?? this.addButton).focus();
   }
 
   /** One whole gesture: something that can be undone. */
   change(act) {
+    this.held = null; // a drag ends where it is
     this.begin();
     act();
     this.rebuilt();
@@ -103,6 +107,7 @@ export class Compose {
   }
 
   undo() {
+    this.held = null;
     if (!this.composition.undo()) return void (this.status.textContent = "Nothing to undo.");
     this.rebuilt();
     this.end();
@@ -126,9 +131,11 @@ export class Compose {
   rebuilt() {
     const { objects } = this.composition, focused = this.view.boxes.contains(this.element.getRootNode().activeElement);
     this.selected = Math.max(0, Math.min(this.selected, objects.length - 1));
-    while (this.cards.length > objects.length) this.cards.pop();
-    while (this.cards.length < objects.length) this.cards.push(this.card(this.cards.length));
-    this.cardList.replaceChildren(...this.cards.map((card) => card.element));
+    while (this.cards.length > objects.length) this.cards.pop().element.remove();
+    while (this.cards.length < objects.length) {
+      this.cards.push(this.card(this.cards.length));
+      this.cardList.append(this.cards[this.cards.length - 1].element);
+    }
     const full = objects.length >= this.air.config.max_steps;
     this.addButton.disabled = full;
     this.addButton.title = full ? `AIR's prior has at most ${this.air.config.max_steps} objects` : "Add it in the middle, or where it was";
@@ -172,9 +179,10 @@ export class Compose {
   listen() {
     const svg = this.view.svg;
     svg.addEventListener("pointerdown", (event) => this.takeHold(event));
-    svg.addEventListener("pointermove", (event) => this.held && this.drag(event));
-    const release = () => {
+    svg.addEventListener("pointermove", (event) => this.held?.id === event.pointerId && this.drag(event));
+    const release = (event) => {
       const { held } = this;
+      if (held?.id !== event.pointerId) return;
       this.held = null;
       if (held?.moved) this.end();
       else if (held) this.landscape(); // of the one just chosen
@@ -184,7 +192,7 @@ export class Compose {
     svg.addEventListener("focusin", (event) => this.select(event.target.closest("[data-object]")));
     svg.addEventListener("keydown", (event) => this.key(event));
     this.element.addEventListener("keydown", (event) => {
-      if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") {
+      if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z" && !event.shiftKey) {
         event.preventDefault();
         this.undo();
       }
@@ -201,20 +209,21 @@ export class Compose {
 
   takeHold(event) {
     const group = event.target.closest("[data-object]");
-    if (!group || event.button) return;
+    if (!group || event.button || this.held) return;
     event.preventDefault();
     this.view.svg.setPointerCapture(event.pointerId);
     const t = Number(group.dataset.object), box = pixelBox(this.composition.objects[t].zWhere, this.side);
-    this.held = { t, box, from: this.view.pixelOf(event), corner: event.target.classList.contains("corner"), moved: false };
+    this.held = { id: event.pointerId, t, box, from: this.view.pixelOf(event), corner: event.target.classList.contains("corner"), moved: false };
     group.focus();
     this.select(group);
   }
 
   drag(event) {
     const { t, box, from, corner } = this.held, [x, y] = this.view.pixelOf(event);
+    const dx = x - from[0], dy = y - from[1];
+    if (!this.held.moved && Math.hypot(dx, dy) < 0.25) return; // a tap
     if (!this.held.moved) this.begin();
     this.held.moved = true;
-    const dx = x - from[0], dy = y - from[1];
     const side = corner ? Math.max(2, Math.min(box.side + Math.max(dx, dy), this.side / MIN_SCALE)) : box.side;
     const moved = corner ? { ...box, side } : { ...box, x: box.x + dx, y: box.y + dy };
     this.composition.objects[t].zWhere = whereOfBox(moved, this.side);
@@ -226,20 +235,21 @@ export class Compose {
     if (!group) return;
     const t = Number(group.dataset.object), step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
     if (event.key === "Delete" || event.key === "Backspace") this.remove(t);
-    else if (step) this.nudge(t, step, event.shiftKey);
+    else if (step) this.nudge(t, step, event);
     else return;
     event.preventDefault();
   }
 
   /** Arrow keys: half a pixel; with Shift the side grows or shrinks by one, the centre stays. */
-  nudge(t, [dx, dy], resize) {
+  nudge(t, [dx, dy], { shiftKey: resize, repeat }) {
     const box = pixelBox(this.composition.objects[t].zWhere, this.side), grow = resize ? dx - dy : 0;
     const side = Math.max(2, Math.min(box.side + grow, this.side / MIN_SCALE)), added = (side - box.side) / 2;
     const moved = resize ? { x: box.x - added, y: box.y - added, side } : { x: box.x + dx / 2, y: box.y + dy / 2, side };
-    this.begin();
+    if (!repeat) this.begin(); // a key held down is one gesture
     this.composition.objects[t].zWhere = whereOfBox(moved, this.side);
     this.draw();
-    this.end();
+    clearTimeout(this.nudged);
+    this.nudged = setTimeout(() => this.end(), NUDGED_MS);
   }
 
   /** Do `steps` (a generator) in slices between frames, until done or something else begins. */

@@ -1,5 +1,6 @@
 /* What a person composes: objects, a target, how well they explain it, and the way back. */
 
+import { MIN_SCALE } from "../engine/spatial_transformer.js";
 import { seeded } from "../engine/tensors.js";
 
 /** Objects { zWhere, zWhat } on a canvas, and undo. */
@@ -58,7 +59,8 @@ export class Composition {
   /** The answer of the guide, as objects. */
   askGuide() {
     const found = this.air.explain(this.target);
-    return found.steps.slice(0, found.count).map(({ zWhere, zWhat }) => ({ zWhere: [...zWhere], zWhat }));
+    return found.steps.slice(0, found.count).map(({ zWhere: [s, x, y], zWhat }) => (
+      { zWhere: [Math.max(MIN_SCALE, s), x, y], zWhat }));
   }
 
   /** z_where of the objects of one draw of z and n from the guide. */

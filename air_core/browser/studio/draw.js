@@ -36,7 +36,7 @@ export class Draw {
       h("div", { class: "middle" }, this.figure(this.seen, "What AIR sees"), this.figure(this.painted, "What AIR paints back"), this.figure(this.left, "What is left over")),
       h("div", { class: "right" }, h("h3", {}, "How many?"), this.bars, this.note, h("h3", {}, "Step by step"), this.steps));
     this.element.addEventListener("keydown", (event) => {
-      if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") {
+      if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z" && !event.shiftKey) {
         event.preventDefault();
         this.undo();
       }

@@ -52,6 +52,7 @@ function pad(dimensions, style, { begin, change, end }) {
     change([at((event.clientX - left) / width), -at((event.clientY - top) / width)]);
   };
   element.addEventListener("pointerdown", (event) => {
+    if (event.button || !event.isPrimary) return;
     element.setPointerCapture(event.pointerId);
     begin();
     follow(event);
