@@ -357,7 +357,6 @@ def test_the_saved_file_works_offline(studio, tmp_path):
     assert picture(alone) != painted
     alone.get_by_role("tab", name="Draw").click()
     alone.wait_for_selector(".air-studio .bar.chosen")
-    alone.screenshot(path=tmp_path / "alone.png")
     assert not wrong and not [url for url in asked if not url.startswith(("file:", "data:", "blob:"))]
     alone.context.close()
 
