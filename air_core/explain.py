@@ -2,43 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Self, TypeVar
 
 import numpy as np
 import torch
-from pyro import poutine
-from pyro.poutine.messenger import Messenger
 from torch import Tensor
 
 from air_core.air import AIR
-from air_core.estimators.count_enumeration import count_terms, elbo_parts
 from air_core.guide import AttentiveGuide
-from air_core.proposals import best_of, offsets, seen_from
-from air_core.spatial_transformer import crop, pixel_boxes, place
+from air_core.proposals import at_means, best_of, offsets, propose, seen_from
+from air_core.reconsider import FITS, doubtful, reconsidered
 
 BATCH = 250
 """Scenes explained at once: enough to fill the cores, little enough to stay in their caches."""
-
-
-class AtMeans(Messenger):
-    """Draws every continuous latent of a guide at its mean instead of at random."""
-
-    def _pyro_sample(self, msg: dict) -> None:
-        if msg["value"] is None and getattr(msg["fn"], "has_rsample", False):
-            msg["value"] = msg["fn"].mean
-            msg["done"] = True
-
-
-def at_means(guide: Callable) -> Callable:
-    """`guide` with z_where and z_what at their means."""
-
-    def program(*args, **kwargs):
-        with AtMeans():
-            return guide(*args, **kwargs)
-
-    return program
 
 
 @dataclass(frozen=True)
@@ -84,50 +61,16 @@ class Explanation(Answer):
 Found = TypeVar("Found", bound=Answer)
 
 
-def _stack(trace: poutine.Trace, latent: str, max_steps: int, read: Callable) -> Tensor:
-    return torch.stack([read(trace.nodes[f"{latent}_{t}"]) for t in range(1, max_steps + 1)], 1)
-
-
-def _propose(air: AIR, images: Tensor, guide: Callable, pictures: bool) -> dict[str, Tensor]:
-    """One answer of `guide` to images (B, S, S): z and the densities of every count, and what it sees and paints."""
-    config, side = air.config.model, images.shape[-1]
-    terms, q, _ = count_terms(air.model, guide, images)
-
-    def read(latent: str, what: Callable) -> Tensor:
-        return _stack(q, latent, config.max_steps, what)
-
-    z_where = read("z_where", lambda site: site["value"])  # (B, T, 3)
-    z_what = read("z_what", lambda site: site["value"])  # (B, T, D)
-    q_counts = terms.log_q_count.exp().T  # (B, T + 1)
-    answer = {
-        "counts": q_counts.argmax(1),
-        "q_counts": q_counts,
-        "p_pres": read("z_pres", lambda site: site["fn"].probs),
-        "z_where": z_where,
-        "z_where_sd": read("z_where", lambda site: site["fn"].base_dist.base_dist.scale),
-        "boxes": pixel_boxes(z_where, side),
-        "z_what": z_what,
-        "log_likelihood": terms.log_likelihood.T,
-        "log_weight": terms.log_weight.T,
-        "elbo": elbo_parts(terms).elbo,
-    }
-    if not pictures:
-        return answer
-    windows = air.model.decoder(z_what)  # (B, T, W, W)
-    return answer | {
-        "crops": crop(images[:, None], z_where, config.window_side),
-        "windows": windows,
-        "objects": place(windows, z_where, side),  # (B, T, S, S)
-    }
-
-
-def _explain_batch(air: AIR, images: Tensor, looks: int, pictures: bool) -> dict[str, Tensor]:
+def _explain_batch(air: AIR, images: Tensor, looks: int, fit: str, pictures: bool) -> dict[str, Tensor]:
     guide = at_means(air.guide)
     if looks == 1:
-        found = _propose(air, images, guide, pictures)
+        found = propose(air, images, guide, pictures)
     else:
         views = [seen_from(guide, place, air.config.model.max_steps) for place in offsets(looks)]
-        found = best_of([_propose(air, images, at_means(view), pictures) for view in views])
+        found = best_of([propose(air, images, at_means(view), pictures) for view in views])
+    if fit != "none":
+        which = doubtful(air, found) if fit == "doubtful" else torch.ones(len(images), dtype=torch.bool)
+        found = reconsidered(air, images, found, which, pictures)
     if not pictures:
         return found
     present = torch.arange(found["objects"].shape[1]) < found["counts"][:, None]  # (B, T)
@@ -142,21 +85,28 @@ def batches(images: np.ndarray, size: int = BATCH):
 
 
 @torch.no_grad()
-def explain(model: AIR, images: np.ndarray, kind: type[Found] = Explanation, looks: int = 1) -> Found:
+def explain(
+    model: AIR, images: np.ndarray, kind: type[Found] = Explanation, looks: int = 1, fit: str = "none"
+) -> Found:
     """Explain scenes (N, S, S), uint8 or float in [0, 1], at the guide's means.
 
     `kind` says how much to keep: `Explanation` for pictures, `Answer` for many scenes. With
     `looks` > 1 the guide sees each scene from so many places, votes on the count, and the model keeps
-    what explains the scene best (`proposals.py`); the time grows in proportion.
-    Deterministic. Raises `ValueError` if the scenes do not have the side the model was made for.
+    what explains the scene best (`proposals.py`); the time grows in proportion. With `fit` "doubtful"
+    or "all" these scenes are explained anew with one object fewer, as many and one more, z fitted to
+    each, and the evidence may overrule the guide's count (`reconsider.py`): about 0.1 s a scene.
+    Deterministic. Raises `ValueError` if the scenes do not have the side the model was made for, or
+    for another `fit`.
     """
+    if fit not in FITS:
+        raise ValueError(f"fit: {fit!r} is none of {', '.join(FITS)}")
     side = model.config.scene.canvas_side
     if images.ndim != 3 or images.shape[1:] != (side, side) or not len(images):
         raise ValueError(f"scenes must be (N, {side}, {side}), got {images.shape}")
     names = [item.name for item in fields(kind)]
     parts = []
     for batch in batches(images):
-        found = _explain_batch(model, batch, looks, pictures="canvases" in names)
+        found = _explain_batch(model, batch, looks, fit, pictures="canvases" in names)
         parts.append({name: found[name] for name in names})
     return kind(**{name: torch.cat([part[name] for part in parts]).numpy() for name in names})
 

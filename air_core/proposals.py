@@ -1,4 +1,4 @@
-"""Second looks at a scene: more proposals from the same guide, without more training.
+"""What a guide proposes for scenes, and second looks: more proposals without more training.
 
 A guide answers a little differently when the scene is moved by a few pixels, although the true
 answer only moves along. So the scene is shown to it from several places and each answer is moved
@@ -14,15 +14,77 @@ import pyro
 import pyro.distributions as dist
 import torch
 from pyro import poutine
+from pyro.poutine.messenger import Messenger
 from torch import Tensor
 
-from air_core.spatial_transformer import centred_at
+from air_core.air import AIR
+from air_core.estimators.count_enumeration import count_terms, elbo_parts
+from air_core.spatial_transformer import centred_at, crop, pixel_boxes, place
 
 REACH = 8
 """A scene is moved by up to so many pixels along each axis."""
 
 INK = 0.1
 """Pixels brighter than this stay on the canvas when a scene is moved."""
+
+
+class AtMeans(Messenger):
+    """Draws every continuous latent of a guide at its mean instead of at random."""
+
+    def _pyro_sample(self, msg: dict) -> None:
+        if msg["value"] is None and getattr(msg["fn"], "has_rsample", False):
+            msg["value"] = msg["fn"].mean
+            msg["done"] = True
+
+
+def at_means(guide: Callable) -> Callable:
+    """`guide` with z_where and z_what at their means."""
+
+    def program(*args, **kwargs):
+        with AtMeans():
+            return guide(*args, **kwargs)
+
+    return program
+
+
+def _stack(trace: poutine.Trace, latent: str, max_steps: int, read: Callable) -> Tensor:
+    return torch.stack([read(trace.nodes[f"{latent}_{t}"]) for t in range(1, max_steps + 1)], 1)
+
+
+def propose(air: AIR, images: Tensor, guide: Callable, pictures: bool) -> dict[str, Tensor]:
+    """One answer of `guide` to images (B, S, S): z, the densities of every count, and `pictures` if wanted.
+
+    The names are those of `explain.Explanation`, and `log_weight` (B, T + 1): log p(x, z, n) - log q(z).
+    """
+    config, side = air.config.model, images.shape[-1]
+    terms, q, _ = count_terms(air.model, guide, images)
+
+    def read(latent: str, what: Callable) -> Tensor:
+        return _stack(q, latent, config.max_steps, what)
+
+    z_where = read("z_where", lambda site: site["value"])  # (B, T, 3)
+    z_what = read("z_what", lambda site: site["value"])  # (B, T, D)
+    q_counts = terms.log_q_count.exp().T  # (B, T + 1)
+    answer = {
+        "counts": q_counts.argmax(1),
+        "q_counts": q_counts,
+        "p_pres": read("z_pres", lambda site: site["fn"].probs),
+        "z_where": z_where,
+        "z_where_sd": read("z_where", lambda site: site["fn"].base_dist.base_dist.scale),
+        "boxes": pixel_boxes(z_where, side),
+        "z_what": z_what,
+        "log_likelihood": terms.log_likelihood.T,
+        "log_weight": terms.log_weight.T,
+        "elbo": elbo_parts(terms).elbo,
+    }
+    if not pictures:
+        return answer
+    windows = air.model.decoder(z_what)  # (B, T, W, W)
+    return answer | {
+        "crops": crop(images[:, None], z_where, config.window_side),
+        "windows": windows,
+        "objects": place(windows, z_where, side),  # (B, T, S, S)
+    }
 
 
 def offsets(looks: int) -> list[tuple[int, int]]:

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from air_core.air import AIR
-from air_core.explain import AtMeans, explain, searched
+from air_core.explain import explain, searched
+from air_core.proposals import AtMeans
 
 
 def test_explanation_is_consistent(tiny):

@@ -6,9 +6,9 @@ import torch
 from pyro import poutine
 
 from air_core.estimators.count_enumeration import count_terms
-from air_core.explain import Answer, Explanation, at_means, explain
+from air_core.explain import Answer, Explanation, explain
 from air_core.guide import GUIDES
-from air_core.proposals import best_of, move, moved_back, offsets, seen_from
+from air_core.proposals import at_means, best_of, move, moved_back, offsets, seen_from
 from air_core.spatial_transformer import pixel_boxes, place
 
 
