@@ -15,7 +15,8 @@
     store, runs          a run's metrics; the run folder
     history, health      the log as columns, followed as it grows; rules that name a failure
     control              starting, pausing and stopping a training from outside
-    proposals            second looks at a scene, from other places
+    proposals            what a guide proposes for scenes, also when it looks from other places
+    fitting, reconsider  z fitted to a scene; doubtful scenes explained anew
     explain, evaluation  what a trained AIR says about scenes, and how well
     composed, pictures   what the model says of objects placed by hand; people's pictures as scenes
     observers            what watches the loop: looks, records, snapshots, health

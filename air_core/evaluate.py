@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from air_core.command import run_command
 from air_core.evaluation import evaluate
+from air_core.reconsider import FITS
 from air_core.runs import find_run
 from air_core.scenes import load_scenes, read_scenes
 
@@ -34,7 +35,9 @@ _ROWS = (
 
 def as_text(result: dict) -> str:
     """The result of `evaluate` as lines for people."""
-    lines = [f"{result['n']} scenes, {result['samples']} samples of z, counted by {result['looks']} looks"]
+    ways = [f"{result['looks']} looks"] if result["looks"] > 1 else ["the guide"]
+    ways += [f"second thoughts on {result['fit']} scenes"] if result["fit"] != "none" else []
+    lines = [f"{result['n']} scenes, {result['samples']} samples of z, counted by {' and '.join(ways)}"]
     for key, title, form in _ROWS:
         value = result[key]
         lines.append(f"{title:28s} {'unknown' if value is None else form.format(value)}")
@@ -75,6 +78,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--looks", type=positive, default=1, metavar="K", help="look at each scene from K places (default 1)"
     )
+    parser.add_argument(
+        "--fit",
+        choices=FITS,
+        default="none",
+        help="explain doubtful (or all) scenes anew with one object fewer and one more, z fitted to each (default none)",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     options = parser.parse_args(arguments)
 
@@ -86,7 +95,7 @@ def main(arguments: list[str] | None = None) -> None:
     def progress(items, total):
         return tqdm(items, total=total, desc="evaluating", unit="batch", disable=None, leave=False)
 
-    result = evaluate(air, scenes, options.samples, progress=progress, looks=options.looks)
+    result = evaluate(air, scenes, options.samples, progress=progress, looks=options.looks, fit=options.fit)
     print(json.dumps(result) if options.json else as_text(result))
 
 

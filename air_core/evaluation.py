@@ -151,11 +151,13 @@ def evaluate(
     seed: int = 0,
     progress: Callable[[Iterable, int], Iterable] = lambda items, total: items,
     looks: int = 1,
+    fit: str = "none",
 ) -> dict:
     """Everything that `python -m air_core.evaluate --json` prints; the design of its keys is there.
 
-    `samples` >= 1 is K of the importance-weighted figures; `progress` wraps the batches. With `looks` > 1 the counts of
-    `count_accuracy`, `confusion` and the boxes are those of so many looks (see `explain`). Keys whose ground truth is missing are None. Raises `ConfigError` if the scenes do not fit.
+    `samples` >= 1 is K of the importance-weighted figures; `progress` wraps the batches. With `looks` > 1 or `fit`
+    the counts of `count_accuracy`, `confusion` and the boxes are those of the refined answer (see `explain`). Keys
+    whose ground truth is missing are None. Raises `ConfigError` if the scenes do not fit, `ValueError` for another `fit`.
     """
     side, max_steps = air.config.scene.canvas_side, air.config.model.max_steps
     if scenes.images.shape[1] != side:
@@ -164,9 +166,9 @@ def evaluate(
     n_batches = -(-len(scenes) // BATCH)
     drawn = [sampled(air, batch, samples, generator) for batch in progress(batches(scenes.images), n_batches)]
     values = {name: torch.cat([part[name] for part in drawn]).numpy() for name in drawn[0]}
-    found = explain(air, scenes.images, Answer, looks)
+    found = explain(air, scenes.images, Answer, looks, fit)
 
-    result: dict = {"n": len(scenes), "samples": samples, "looks": looks}
+    result: dict = {"n": len(scenes), "samples": samples, "looks": looks, "fit": fit}
     truth = scenes.counts
     answers = {
         "count_accuracy": found.counts,

@@ -102,7 +102,9 @@ def starts(air: AIR, images: Tensor, found: dict[str, Tensor], n: int) -> dict[i
 
     def best_look(m: int) -> Start:
         best = weights[:, :, m].argmax(0)
-        return tuple(torch.stack([look[z][:, :m] for look in looks])[best, scenes] for z in ("z_where", "z_what"))
+        return tuple(
+            torch.stack([look[z][:, :m] for look in looks])[best, scenes] for z in ("z_where", "z_what")
+        )
 
     result = {n: [own[n], best_look(n)]}
     if n > 0:

@@ -1,14 +1,14 @@
 """What thinking longer about a scene costs and gains: `python -m benchmarks.refinement RUN`.
 
 On the test scenes, with the model that is there: one look of the guide, several looks that vote
-(`air_core/proposals.py`), and the count's posterior by importance sampling.
+(`air_core/proposals.py`), the count's posterior by importance sampling, and second thoughts on doubtful
+scenes (`air_core/reconsider.py`).
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -17,11 +17,11 @@ import torch
 
 from air_core.air import AIR
 from air_core.command import run_command
-from air_core.evaluation import bootstrap_interval, confusion_matrix, sampled
+from air_core.evaluation import sampled
 from air_core.explain import Answer, batches, explain
 from air_core.runs import find_run
-from air_core.scenes import Scenes, load_scenes
-from benchmarks.seeds import RESULTS, write_result
+from air_core.scenes import load_scenes
+from benchmarks.seeds import RESULTS, counted, write_result
 
 LOOKS = (1, 4, 16, 32)
 SAMPLES = (10,)
@@ -33,21 +33,6 @@ def by_samples(air: AIR, images: np.ndarray, samples: int) -> np.ndarray:
     with torch.no_grad():
         found = [sampled(air, batch, samples, generator)["posterior"] for batch in batches(images)]
     return torch.cat(found).numpy()
-
-
-def measured(air: AIR, scenes: Scenes, way: str, count: Callable[[], np.ndarray]) -> dict:
-    """How well, and how quickly, a way of counting counts the scenes."""
-    start = time.perf_counter()
-    counts = count()
-    milliseconds = 1e3 * (time.perf_counter() - start) / len(scenes)
-    right = counts == scenes.counts
-    return {
-        "way": way,
-        "milliseconds_per_scene": milliseconds,
-        "count_accuracy": float(right.mean()),
-        "count_accuracy_interval": bootstrap_interval(right, scenes.digits),
-        "confusion": confusion_matrix(scenes.counts, counts, air.config.model.max_steps).tolist(),
-    }
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -63,9 +48,10 @@ def main(arguments: list[str] | None = None) -> None:
         ways[name] = lambda looks=looks: explain(air, scenes.images, Answer, looks).counts
     for samples in SAMPLES:
         ways[f"{samples} importance samples"] = lambda k=samples: by_samples(air, scenes.images, k)
+    ways["second thoughts"] = lambda: explain(air, scenes.images, Answer, fit="doubtful").counts
     rows = []
     for way, count in ways.items():
-        rows.append(measured(air, scenes, way, count))
+        rows.append({"way": way} | counted(scenes, air.config.model.max_steps, count))
         print(
             f"{way}: {rows[-1]['count_accuracy']:.2%}, {rows[-1]['milliseconds_per_scene']:.1f} ms",
             flush=True,

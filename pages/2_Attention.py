@@ -4,12 +4,13 @@ import numpy as np
 import streamlit as st
 
 from air_core.figures import attention_sheet, count_bars, scene_sheet, search_sheet
+from air_core.reconsider import FEWER, MORE
 from air_core.ui import cached
 from air_core.ui.frame import GLOSSARY, chart, need_snapshot, page, picture, reseed
 from air_core.ui.rewind import pick_moment
 from air_core.ui.targets import kept
 
-N_SHOWN, LOOKS, N_JUDGED, N_HARD = 5, 16, 2_000, 50
+N_SHOWN, N_JUDGED, N_HARD = 5, 2_000, 50
 
 run = page(
     "Attention",
@@ -28,10 +29,10 @@ with left, st.container(horizontal=True, vertical_alignment="center"):
         help=f"Of the first {N_JUDGED:,} held-out scenes those whose count the trained guide is least sure of.",
     )
     again = st.toggle(
-        "Look again",
-        key="attention-looks",
+        "Second thoughts",
+        key="attention-fit",
         persist_state="session",
-        help=f"Show each scene to the guide from {LOOKS} places: they vote on the count, and the best of their explanations stays.",
+        help="Explain each scene anew with one object fewer, as many, and one more; fit z to it by gradient steps; and let the evidence decide. Takes some seconds.",
     )
     drawings = kept(scenes.images.shape[-1])[-N_SHOWN:][::-1]
     mine = drawings and st.toggle(
@@ -44,7 +45,7 @@ if mine:
     n_kept = len(kept(scenes.images.shape[-1]))
     names = [f"drawing {n_kept - k}" for k in range(len(drawings))]
     once = cached.explanation_of(run, images, step)
-    found = cached.explanation_of(run, images, step, LOOKS) if again else once
+    found = cached.explanation_of(run, images, step, fit="all") if again else once
 elif hard:
     unsure = cached.answer(run, N_JUDGED).q_counts.max(1).argsort()[:N_HARD]
     shown = tuple(np.random.default_rng(seed).permutation(unsure)[:N_SHOWN].tolist())
@@ -52,7 +53,7 @@ else:
     shown = cached.pick_scenes(scenes, N_SHOWN, seed + 1000)
 if not mine:
     once = cached.explanation(run, shown, step)
-    found = cached.explanation(run, shown, step, looks=LOOKS) if again else once
+    found = cached.explanation(run, shown, step, fit="all") if again else once
     images, truth = scenes[list(shown)].images, scenes.counts[list(shown)].tolist()
     names = [f"scene {i:,}: holds {n}" for i, n in zip(shown, truth)]
 picture(
@@ -83,22 +84,21 @@ if salience is not None:
 if again:
     st.subheader(
         "Before and after",
-        help="One look above, the best of all looks below, each with what it paints. The looks vote on the count: "
-        "q(n | x) is their mean. Of their explanations the one with the greatest log p(x, z, n) − log q(z) stays.",
+        help="The guide's answer above, the one after second thoughts below, each with what it paints. Each count is "
+        "worth the ELBO of its best fit, and q(n | x) follows from that; to overrule the guide the evidence must be "
+        f"better by {FEWER:.0f} nats for one object fewer and by {MORE:.0f} for one more.",
     )
-    for title, answer in (("One look", once), (f"{LOOKS} looks", found)):
+    for title, answer in (("The guide", once), ("Second thoughts", found)):
         st.caption(title)
         picture(
             scene_sheet(images, answer.canvases, answer.boxes, answer.counts, columns=N_SHOWN),
-            f"looks-{title}",
-            f"{title}: the five scenes with boxes, each above what was painted back",
+            f"thoughts-{title}",
+            f"{title}: the scenes with boxes, each above what was painted back",
         )
 
 st.subheader("How many?", help=GLOSSARY["q(n | x)"])
 for i, column in enumerate(st.columns(N_SHOWN)[: len(images)]):
     with column:
         chart(count_bars(found.q_counts[i], truth[i]), f"bars-{i}", f"q(n | x) of {names[i]}")
-        gain = (
-            f"; looking again: {once.counts[i]} → {found.counts[i]}, {found.elbo[i] - once.elbo[i]:+.1f} nats"
-        )
+        gain = f"; second thoughts: {once.counts[i]} → {found.counts[i]}, {found.elbo[i] - once.elbo[i]:+.1f} nats"
         st.caption(f"{names[i]}{gain if again else ''}")

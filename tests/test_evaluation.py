@@ -26,6 +26,7 @@ from air_core.scenes import Scenes, build_scenes, write_scenes
 
 KEYS = {
     "looks",
+    "fit",
     "count_accuracy_interval",
     "n",
     "samples",

@@ -196,13 +196,13 @@ def test_attention_looks_back_in_training():
     assert not page.exception and charts(page)
 
 
-def test_attention_looks_again_at_hard_scenes():
+def test_attention_has_second_thoughts_on_hard_scenes():
     page = open_page("Attention")
     page.toggle(key="attention-hard").set_value(True)
-    page.toggle(key="attention-looks").set_value(True).run()
+    page.toggle(key="attention-fit").set_value(True).run(timeout=60)
     assert not page.exception and len(charts(page)) == 4 + 5
     gains = [float(c.value.split(", ")[-1].removesuffix(" nats")) for c in page.caption if "→" in c.value]
-    assert len(gains) == 5 and max(gains) > 0  # a vote for another count may cost a scene some nats
+    assert len(gains) == 5 and min(gains) > -10 and max(gains) > 5  # another count may cost a scene some nats
 
 
 def test_sampling_leaves_the_shared_model_as_it_was():

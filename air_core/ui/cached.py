@@ -130,30 +130,30 @@ def _explanation(
     modified: int,
     indices: tuple[int, ...] | int,
     split: str,
-    looks: int,
+    fit: str,
     recipe: SceneConfig | None,
 ) -> Explanation:
     scenes = _scenes(recipe or Run(Path(folder)).config().scene, split)
     images = scenes.images[:indices] if isinstance(indices, int) else scenes.images[list(indices)]
-    return _explained(_air(folder, step, modified), images, looks)
+    return _explained(_air(folder, step, modified), images, fit)
 
 
-def _explained(air: AIR, images: np.ndarray, looks: int) -> Explanation:
+def _explained(air: AIR, images: np.ndarray, fit: str) -> Explanation:
     with pyro_turn():
-        found = explain(air, images, looks=looks)
+        found = explain(air, images, fit=fit)
     for item in fields(found):
         getattr(found, item.name).setflags(write=False)
     return found
 
 
 @st.cache_resource(show_spinner="Explaining drawings …", max_entries=16)
-def _explanation_of(folder: str, step: int, modified: int, images: np.ndarray, looks: int) -> Explanation:
-    return _explained(_air(folder, step, modified), images, looks)
+def _explanation_of(folder: str, step: int, modified: int, images: np.ndarray, fit: str) -> Explanation:
+    return _explained(_air(folder, step, modified), images, fit)
 
 
-def explanation_of(run: Run, images: np.ndarray, step: int | None = None, looks: int = 1) -> Explanation:
+def explanation_of(run: Run, images: np.ndarray, step: int | None = None, fit: str = "none") -> Explanation:
     """What a run says about a person's own scenes (N, S, S); read only."""
-    return _explanation_of(*snapshot_key(run, whole_step(run, step)[0]), images, looks)
+    return _explanation_of(*snapshot_key(run, whole_step(run, step)[0]), images, fit)
 
 
 def explanation(
@@ -161,15 +161,15 @@ def explanation(
     indices: tuple[int, ...] | int,
     step: int | None = None,
     split: str = "test",
-    looks: int = 1,
+    fit: str = "none",
     recipe: SceneConfig | None = None,
 ) -> Explanation:
     """What a run says about held-out scenes: those at `indices`, or the first so many; read only.
 
-    With more than one look the best of so many answers is kept; see `explain`. The scenes are of
-    the run's own recipe unless another is given.
+    `fit` says which of them are explained anew; see `explain`. The scenes are of the run's own recipe
+    unless another is given.
     """
-    return _explanation(*snapshot_key(run, whole_step(run, step)[0]), indices, split, looks, recipe)
+    return _explanation(*snapshot_key(run, whole_step(run, step)[0]), indices, split, fit, recipe)
 
 
 def search_maps(
