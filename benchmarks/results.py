@@ -14,7 +14,9 @@ from benchmarks.tables import (
     WANTED,
     bound_rows,
     error_rows,
+    iwae_targets,
     load,
+    load_bounds,
     load_unseen,
     refinement_rows,
     seed_rows,
@@ -78,12 +80,16 @@ def main() -> None:
     """Write both files."""
     results = {recipe: load(recipe) for recipe in RECIPES}
     unseen = load_unseen()
-    judged = targets(results) + unseen_targets(unseen)
-    met = [f"| {what} | {value} | {'yes' if ok else 'no'} |" for what, value, ok in judged]
+    bounds = load_bounds()
+    judged = targets(results) + iwae_targets(bounds) + unseen_targets(unseen)
+    met = [
+        f"| {row.what} | {row.figure} | `python -m {row.command}` | {'yes' if row.met else 'no'} |"
+        for row in judged
+    ]
     table = seed_rows(results)
     done = ", ".join(f"{len(results[recipe])} of {WANTED[recipe]} of {recipe}" for recipe in RECIPES)
     refined_run, refined = refinement_rows()
-    bounded_run, bounded = bound_rows()
+    bounded_run, bounded = bound_rows(bounds)
     text = f"""# Results
 
 Made by `python -m benchmarks.results` from the files in `results/`, which `python -m benchmarks.seeds five_minutes`
@@ -96,8 +102,8 @@ Seconds are those of training; what the looks at the validation scenes take is l
 Seeds done: {done}. None of them is left out.
 
 ## Targets
-| target | median (least to most) | met |
-|---|---|---|
+| target | median (least to most) | command | met |
+|---|---|---|---|
 {chr(10).join(met)}
 
 ## Every seed

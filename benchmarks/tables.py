@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
+from typing import NamedTuple
 
 from benchmarks.seeds import RESULTS
 
@@ -22,9 +23,9 @@ def seconds_to(result: dict, accuracy: float) -> float:
     return min(good, default=float("inf"))
 
 
-def above_blank(result: dict, bound: str = "elbo") -> float:
-    """A bound on the test scenes, in nats above an empty canvas."""
-    return result["test"][bound] - result["test"]["blank"]
+def above_blank(result: dict) -> float:
+    """The ELBO of the test scenes, in nats above an empty canvas."""
+    return result["test"]["elbo"] - result["test"]["blank"]
 
 
 def recall(result: dict, count: int) -> float:
@@ -39,40 +40,59 @@ def spread(values: list[float], form: str) -> str:
     return f"{median} ({low} to {high})"
 
 
-def targets(results: dict[str, list[dict]]) -> list[tuple[str, str, bool]]:
-    """Each target that the files can answer: what, the figure, whether it is met."""
+class Target(NamedTuple):
+    """What was wanted, what was measured and with which command, and whether that is enough."""
+
+    what: str
+    figure: str
+    command: str
+    met: bool
+
+
+def with_interval(results: list[dict], part: str) -> str:
+    """The spread of the count accuracies of a part of the results, and the interval of the median seed."""
+    found = sorted((result[part] for result in results), key=lambda part: part["count_accuracy"])
+    low, high = found[(len(found) - 1) // 2]["count_accuracy_interval"]
+    text = spread([part["count_accuracy"] for part in found], "{:.2%}")
+    return f"{text}; median seed's interval {low:.2%} to {high:.2%}"
+
+
+def targets(results: dict[str, list[dict]]) -> list[Target]:
+    """Each target that the seeds' files can answer."""
     rows = []
+    commands = {recipe: f"benchmarks.seeds {recipe} --seeds {wanted}" for recipe, wanted in WANTED.items()}
     for recipe, accuracy, limit in (("five_minutes", 0.98, 60), ("five_minutes", 0.99, 300)):
         times = [seconds_to(result, accuracy) for result in results[recipe]]
         if times:
-            met = statistics.median(times) <= limit
-            rows.append(
-                (f"{accuracy:.0%} within {limit} s (median, validation)", spread(times, "{:.0f} s"), met)
+            what, met = (
+                f"{accuracy:.0%} within {limit} s (median, validation)",
+                statistics.median(times) <= limit,
             )
+            rows.append(Target(what, spread(times, "{:.0f} s"), commands[recipe], met))
     for recipe, accuracy in (("five_minutes", 0.99), ("fifteen_minutes", 0.995)):
-        right = [result["test"]["count_accuracy"] for result in results[recipe]]
-        if right:
-            n_met, title = sum(value >= accuracy for value in right), recipe.replace("_", " ")
-            rows.append(
-                (
-                    f"{accuracy:.1%} on every seed, {title}, guide alone ({WANTED[recipe]} seeds wanted)",
-                    f"{n_met} of {len(right)}; {spread(right, '{:.2%}')}",
-                    n_met == len(right) >= WANTED[recipe],
-                )
-            )
-    best = results["fifteen_minutes"]
-    if best:
-        reconsidered = [result["test_reconsidered"] for result in best]
-        refined = [found["count_accuracy"] for found in reconsidered]
-        cost = [found["milliseconds_per_scene"] for found in reconsidered]
-        elbo, iwae = [above_blank(r) for r in best], [above_blank(r, "iwae") for r in best]
-        rows += [
-            ("99.8% with refinement (second thoughts)", spread(refined, "{:.2%}"), min(refined) >= 0.998),
-            ("refinement at most 20 ms a scene", spread(cost, "{:.1f} ms"), max(cost) <= 20),
-            ("ELBO 200 nats above blank", spread(elbo, "{:.1f}"), min(elbo) >= 200),
-            ("IWAE-10 (the target, 205, is for IWAE-100)", spread(iwae, "{:.1f}"), min(iwae) >= 205),
-        ]
-    return rows
+        some, wanted = results[recipe], WANTED[recipe]
+        if some:
+            n_met = sum(result["test"]["count_accuracy"] >= accuracy for result in some)
+            what = f"{accuracy:.1%} on every seed, {recipe.replace('_', ' ')}, guide alone ({wanted} seeds wanted)"
+            figure = f"{n_met} of {len(some)}; {with_interval(some, 'test')}"
+            rows.append(Target(what, figure, commands[recipe], n_met == len(some) >= wanted))
+    return rows + bound_targets([r for r in results["fifteen_minutes"] if "test_reconsidered" in r])
+
+
+def bound_targets(results: list[dict]) -> list[Target]:
+    """The targets of refinement and of the bounds, which the seeds of fifteen_minutes are judged by."""
+    if not results:
+        return []
+    command = "benchmarks.seeds fifteen_minutes --seeds 5"
+    refined = [result["test_reconsidered"]["count_accuracy"] for result in results]
+    cost = [result["test_reconsidered"]["milliseconds_per_scene"] for result in results]
+    elbo = [above_blank(result) for result in results]
+    accuracy, milliseconds = with_interval(results, "test_reconsidered"), spread(cost, "{:.1f} ms")
+    return [
+        Target("99.8% with refinement (second thoughts)", accuracy, command, min(refined) >= 0.998),
+        Target("refinement at most 20 ms a scene", milliseconds, command, max(cost) <= 20),
+        Target("ELBO 200 nats above blank", spread(elbo, "{:.1f}"), command, min(elbo) >= 200),
+    ]
 
 
 def seed_rows(results: dict[str, list[dict]]) -> list[str]:
@@ -99,25 +119,22 @@ def load_unseen() -> dict[str, dict]:
     return {path.stem: json.loads(path.read_text()) for path in sorted((RESULTS / "unseen").glob("*.json"))}
 
 
-def unseen_targets(results: dict[str, dict]) -> list[tuple[str, str, bool]]:
+def unseen_targets(results: dict[str, dict]) -> list[Target]:
     """The targets of counts never seen, as `targets`."""
-    rows = []
+    rows, command = [], "benchmarks.unseen"
     for learned, wanted in (("0-1-2", 0.92), ("0-1-3", 0.96)):
         if f"dair-{learned}" not in results:
             continue
         dair = results[f"dair-{learned}"]
         unseen, right = dair["unseen"], dair["test"]["count_accuracy"]
-        title = f"{wanted:.0%} of {unseen['count']} digits after {learned}, DAIR"
-        rows.append((title, f"{unseen['count_accuracy']:.2%}", unseen["count_accuracy"] >= wanted))
+        low, high = unseen["count_accuracy_interval"]
+        what = f"{wanted:.0%} of {unseen['count']} digits after {learned}, DAIR"
+        figure = f"{unseen['count_accuracy']:.2%}; interval {low:.2%} to {high:.2%}"
+        rows.append(Target(what, figure, command, unseen["count_accuracy"] >= wanted))
         if f"air-{learned}" in results:
             lost = results[f"air-{learned}"]["test"]["count_accuracy"] - right
-            rows.append(
-                (
-                    f"DAIR at most 0.5 points below AIR on {learned}",
-                    f"{100 * lost:+.2f} points",
-                    lost <= 0.005,
-                )
-            )
+            what = f"DAIR at most 0.5 points below AIR on {learned}"
+            rows.append(Target(what, f"{-100 * lost:+.2f} points", command, lost <= 0.005))
     return rows
 
 
@@ -170,17 +187,27 @@ def error_rows() -> list[str]:
     return rows
 
 
-def bound_rows() -> tuple[str, list[str]]:
-    """Which run and how many scenes, and the table of its bounds: kinds of scenes beside each other."""
+def load_bounds() -> dict | None:
+    """What `benchmarks.bounds` measured, if it did."""
     path = RESULTS / "bounds.json"
-    if not path.exists():
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def iwae_targets(bounds: dict | None) -> list[Target]:
+    """The target of the tightest bound, as `targets`."""
+    if not bounds:
+        return []
+    iwae = bounds["nats"]["test scenes"]["IWAE-100"]
+    what = f"IWAE-100 205 nats above blank ({bounds['scenes']:,} test scenes)"
+    return [Target(what, f"{iwae:.1f}", f"benchmarks.bounds {bounds['run']}", iwae >= 205)]
+
+
+def bound_rows(bounds: dict | None) -> tuple[str, list[str]]:
+    """Which run and how many scenes, and the table of its bounds: kinds of scenes beside each other."""
+    if not bounds:
         return "none yet", []
-    content = json.loads(path.read_text())
-    kinds = content["nats"]
+    kinds = bounds["nats"]
     rows = [f"| | {' | '.join(kinds)} |", "|---" * (len(kinds) + 1) + "|"]
     for name in next(iter(kinds.values())):
         rows.append(f"| {name} | {' | '.join(f'{nats[name]:.1f}' for nats in kinds.values())} |")
-    return (
-        f"{content['run']} (revision {content['revision']}), {content['scenes']:,} scenes of each kind",
-        rows,
-    )
+    return f"{bounds['run']} (revision {bounds['revision']}), {bounds['scenes']:,} scenes of each kind", rows

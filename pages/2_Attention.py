@@ -61,7 +61,7 @@ picture(
         images, found.crops, found.windows, found.canvases, found.boxes, found.counts, found.p_pres
     ),
     "attention-sheet",
-    "Five scenes, step by step: crops, painted windows, probabilities of one more object",
+    "The scenes, step by step: crops, painted windows, probabilities of one more object",
 )
 st.caption(
     "Bright: objects that the guide counts. Dim: what it would have painted had it gone on. "
@@ -78,7 +78,7 @@ if salience is not None:
     picture(
         search_sheet(images, salience, once.counts),
         "search-sheet",
-        "The five scenes, step by step: how much each place attracts the guide's attention",
+        "The scenes, step by step: how much each place attracts the guide's attention",
     )
 
 if again:
