@@ -14,6 +14,7 @@ from air_core.air import AIR
 from air_core.config import ConfigError
 from air_core.estimators.count_enumeration import count_terms, elbo_parts
 from air_core.explain import BATCH, Answer, batches, explain
+from air_core.reconsider import FITS
 from air_core.scenes import Scenes, to_float
 
 IOU_HIT = 0.5
@@ -162,11 +163,13 @@ def evaluate(
     side, max_steps = air.config.scene.canvas_side, air.config.model.max_steps
     if scenes.images.shape[1] != side:
         raise ConfigError(f"scenes of side {scenes.images.shape[1]} do not fit a run of side {side}")
+    if fit not in FITS:
+        raise ValueError(f"fit: {fit!r} is none of {', '.join(FITS)}")
     generator = torch.Generator().manual_seed(seed)
     n_batches = -(-len(scenes) // BATCH)
     drawn = [sampled(air, batch, samples, generator) for batch in progress(batches(scenes.images), n_batches)]
     values = {name: torch.cat([part[name] for part in drawn]).numpy() for name in drawn[0]}
-    found = explain(air, scenes.images, Answer, looks, fit)
+    found = explain(air, scenes.images, Answer, looks, fit, progress)
 
     result: dict = {"n": len(scenes), "samples": samples, "looks": looks, "fit": fit}
     truth = scenes.counts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from typing import Self, TypeVar
 
@@ -20,7 +21,7 @@ BATCH = 250
 
 @dataclass(frozen=True)
 class Answer:
-    """What AIR finds in N scenes at the guide's means: how many and where; numpy arrays.
+    """What AIR finds in N scenes at the guide's means, or at fitted ones: how many and where; numpy arrays.
 
     All T steps are kept, also those after the last object; `counts` says how many are meant.
     """
@@ -44,7 +45,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Explanation(Answer):
-    """All that AIR says about N scenes at the guide's means; T steps each, 60 kB a scene."""
+    """All that AIR says about N scenes at the guide's means, or at fitted ones; T steps each, 60 kB a scene."""
 
     p_pres: np.ndarray  # (N, T) q(z_pres_t = 1 | z_pres_{t-1} = 1)
     z_where: np.ndarray  # (N, T, 3) as s, x, y
@@ -55,7 +56,7 @@ class Explanation(Answer):
     objects: np.ndarray  # (N, T, S, S) the painted windows placed on the canvas
     canvases: np.ndarray  # (N, S, S) the sum of the first `counts` objects
     log_likelihood: np.ndarray  # (N, T + 1) log p(x | first n objects) in nats
-    elbo: np.ndarray  # (N,) in nats, at the means: about 10 above that of sampled z
+    elbo: np.ndarray  # (N,) in nats; the guide's at its means, about 10 above that of sampled z
 
 
 Found = TypeVar("Found", bound=Answer)
@@ -86,7 +87,12 @@ def batches(images: np.ndarray, size: int = BATCH):
 
 @torch.no_grad()
 def explain(
-    model: AIR, images: np.ndarray, kind: type[Found] = Explanation, looks: int = 1, fit: str = "none"
+    model: AIR,
+    images: np.ndarray,
+    kind: type[Found] = Explanation,
+    looks: int = 1,
+    fit: str = "none",
+    progress: Callable[[Iterable, int], Iterable] = lambda items, total: items,
 ) -> Found:
     """Explain scenes (N, S, S), uint8 or float in [0, 1], at the guide's means.
 
@@ -94,8 +100,8 @@ def explain(
     `looks` > 1 the guide sees each scene from so many places, votes on the count, and the model keeps
     what explains the scene best (`proposals.py`); the time grows in proportion. With `fit` "doubtful"
     or "all" these scenes are explained anew with one object fewer, as many and one more, z fitted to
-    each, and the evidence may overrule the guide's count (`reconsider.py`): about 0.1 s a scene.
-    Deterministic. Raises `ValueError` if the scenes do not have the side the model was made for, or
+    each, and the evidence may overrule the guide's count (`reconsider.py`): about 0.1 s such a scene.
+    `progress` wraps the batches. Deterministic. Raises `ValueError` if the scenes do not have the side the model was made for, or
     for another `fit`.
     """
     if fit not in FITS:
@@ -105,7 +111,7 @@ def explain(
         raise ValueError(f"scenes must be (N, {side}, {side}), got {images.shape}")
     names = [item.name for item in fields(kind)]
     parts = []
-    for batch in batches(images):
+    for batch in progress(batches(images), -(-len(images) // BATCH)):
         found = _explain_batch(model, batch, looks, fit, pictures="canvases" in names)
         parts.append({name: found[name] for name in names})
     return kind(**{name: torch.cat([part[name] for part in parts]).numpy() for name in names})

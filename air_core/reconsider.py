@@ -1,7 +1,7 @@
 """Second thoughts: a doubtful scene is explained anew, with one object fewer, as many, and one more.
 
 The guide proposes, but it never takes back: a window that lies on two digits stays there, and an
-object that a stroke has called for is painted. So for each of the three counts there are several
+object that a stroke has called for is painted. So for each of these counts, as far as there are such, there are several
 starts (an object left out, an object cut in two, what other looks found), the best are fitted to the scene
 (`fitting.py`), and the ELBOs are compared. They may overrule the guide, but not lightly.
 
@@ -28,6 +28,10 @@ from air_core.spatial_transformer import place
 FITS = ("none", "doubtful", "all")
 """Which scenes are explained anew."""
 
+LIKELIHOOD_SD = 0.3
+"""What the nats below were chosen at, on scenes of training and validation digits; at another sd of the
+likelihood they grow as the nats of a wrong pixel do."""
+
 GAP = 60.0
 """Doubtful is a scene if another count comes so near, in nats at the guide's means; a fit may gain as much."""
 
@@ -38,7 +42,7 @@ FEWER, MORE = 3.0, 20.0
 """By so many nats must the evidence for one object fewer, or one more, exceed that for the guide's count.
 
 An object more always finds a little ink to explain in a digit that the decoder has never seen; hence
-the two differ. Chosen on scenes of training and validation digits."""
+the two differ."""
 
 LOOKS, CUTS, TRIES, STEPS = 16, 4, 2, 100
 """Other looks to start from; directions an object is cut in; starts of each count that are fitted; and for
@@ -51,6 +55,11 @@ Start = tuple[Tensor, Tensor]
 """z_where (B, n, 3) and z_what (B, n, D) to start from."""
 
 
+def nats(air: AIR, at_usual_sd: float) -> float:
+    """One of the thresholds above at the likelihood's sd of this run."""
+    return at_usual_sd * (LIKELIHOOD_SD / air.config.model.likelihood_sd) ** 2
+
+
 def doubtful(air: AIR, found: dict[str, Tensor]) -> Tensor:
     """Which scenes (B,) are worth second thoughts, from the guide's answer to them (`proposals.propose`)."""
     counts = found["counts"][:, None]
@@ -59,11 +68,11 @@ def doubtful(air: AIR, found: dict[str, Tensor]) -> Tensor:
     blank = torch.zeros(air.model.canvas_side, air.model.canvas_side)
     perfect = GaussianImage(blank, air.model.likelihood_sd).log_prob(blank)
     missing = (perfect - found["log_likelihood"].gather(1, counts)) / counts.clamp(min=1)
-    return ((own - others < GAP) | (missing > UNEXPLAINED)).squeeze(1)
+    return ((own - others < nats(air, GAP)) | (missing > nats(air, UNEXPLAINED))).squeeze(1)
 
 
 def halves(ink: Tensor, angle: float) -> tuple[Tensor, Tensor]:
-    """Pictures (B, S, S) cut in two through their centre of mass; `angle` in radians from the x axis."""
+    """Pictures (B, S, S) cut in two through their centre of mass, across `angle` (radians from the x axis)."""
     row, column = torch.meshgrid(*[torch.arange(side).to(ink) for side in ink.shape[1:]], indexing="ij")
     along = column * math.cos(angle) + row * math.sin(angle)  # (S, S)
     mass = ink.sum((1, 2)).clamp(min=1e-6)
@@ -77,48 +86,60 @@ def _without(start: Start, i: int) -> Start:
     return tuple(torch.cat([z[:, :i], z[:, i + 1 :]], 1) for z in start)
 
 
-def _cut(air: AIR, images: Tensor, start: Start, i: int, angle: float) -> Start:
-    """The start with two objects in place of the i-th: what the guide sees in either half of its ink."""
+def _looks(air: AIR, images: Tensor) -> Callable[[int], Start]:
+    """What the guide finds when it looks from other places: for m objects, the explanation of greatest weight."""
+    views = [
+        seen_from(at_means(air.guide), place, air.config.model.max_steps) for place in offsets(LOOKS + 1)[1:]
+    ]
+    looks = [propose(air, images, at_means(view), pictures=False) for view in views]
+    weights = torch.stack([look["log_weight"] for look in looks])  # (K, B, T + 1)
+    found = {z: torch.stack([look[z] for look in looks]) for z in ("z_where", "z_what")}
+
+    def best(m: int) -> Start:
+        look = weights[:, :, m].argmax(0)
+        return tuple(z[look, torch.arange(len(images))][:, :m] for z in found.values())
+
+    return best
+
+
+def _cuts(air: AIR, images: Tensor, start: Start) -> list[Start]:
+    """The start with two objects in place of one: what the guide sees in either half of its ink, of every
+    object and cut in every direction."""
     z_where, z_what = start
-    objects = place(air.model.decoder(z_what), z_where, air.model.canvas_side)  # (B, n, S, S)
-    inside = place(torch.ones_like(images[:, :2, :2]), z_where[:, i] / WIDER, air.model.canvas_side)
-    ink = (images - objects.sum(1) + objects[:, i]).clamp(0, 1) * (inside > 0.5)
-    found = [propose(air, half, at_means(air.guide), pictures=False) for half in halves(ink, angle)]
-    rest = _without(start, i)
-    return tuple(
-        torch.cat([z, *(half[name][:, :1] for half in found)], 1)
-        for z, name in zip(rest, ("z_where", "z_what"))
-    )
+    windows = air.model.decoder(z_what)  # (B, n, W, W)
+    objects = place(windows, z_where, air.model.canvas_side)  # (B, n, S, S)
+    inside = place(torch.ones_like(windows), z_where / WIDER, air.model.canvas_side) > 0.5
+    result = []
+    for i in range(z_where.shape[1]):
+        ink = (images - objects.sum(1) + objects[:, i]).clamp(0, 1) * inside[:, i]
+        for k in range(CUTS):
+            both = torch.cat(halves(ink, math.pi * k / CUTS))
+            found = propose(air, both, at_means(air.guide), pictures=False)
+            first = (found[z][:, :1].chunk(2) for z in ("z_where", "z_what"))
+            result.append(tuple(torch.cat([rest, *pair], 1) for rest, pair in zip(_without(start, i), first)))
+    return result
 
 
 def starts(air: AIR, images: Tensor, found: dict[str, Tensor], n: int) -> dict[int, list[Start]]:
-    """What to start from for n - 1, n and n + 1 objects, of scenes that the guide's answer `found` counts n."""
-    steps = air.config.model.max_steps
+    """What to start from for n - 1, n and n + 1 objects, where there can be so many.
+
+    images (B, S, S) are scenes of which the guide's answer `found` (`proposals.propose`) counts n.
+    """
+    steps, best_look = air.config.model.max_steps, _looks(air, images)
     own = [(found["z_where"][:, :m], found["z_what"][:, :m]) for m in range(steps + 1)]
-    views = [seen_from(at_means(air.guide), offset, steps) for offset in offsets(LOOKS)]
-    looks = [propose(air, images, at_means(view), pictures=False) for view in views]
-    weights = torch.stack([look["log_weight"] for look in looks])  # (K, B, T + 1)
-    scenes = torch.arange(len(images))
-
-    def best_look(m: int) -> Start:
-        best = weights[:, :, m].argmax(0)
-        return tuple(
-            torch.stack([look[z][:, :m] for look in looks])[best, scenes] for z in ("z_where", "z_what")
-        )
-
     result = {n: [own[n], best_look(n)]}
     if n > 0:
         result[n - 1] = [best_look(n - 1), *(_without(own[n], i) for i in range(n))]
     if n < steps:
-        angles = [math.pi * k / CUTS for k in range(CUTS)]
-        cut = [_cut(air, images, own[n], i, angle) for i in range(n) for angle in angles]
-        result[n + 1] = [own[n + 1], best_look(n + 1), *cut]
+        result[n + 1] = [own[n + 1], best_look(n + 1), *_cuts(air, images, own[n])]
     return result
 
 
 def fitted_best(air: AIR, images: Tensor, candidates: list[Start]) -> Fitted:
-    """The best of the fits from those `TRIES` starts that are worth most as they are."""
-    worth = torch.stack([fit(air.model, images, *start, steps=0, draws=2).elbo for start in candidates])
+    """The best of the fits from those `TRIES` starts, no two alike, that are worth most as they are."""
+    worth = torch.stack([fit(air.model, images, *start, steps=0, draws=1).elbo for start in candidates])
+    for k in range(1, len(worth)):
+        worth[k].masked_fill_((worth[k] == worth[:k]).any(0), -math.inf)
     first = worth.topk(min(TRIES, len(candidates)), 0).indices  # (tries, B)
     scenes = torch.arange(len(images))
     chosen = [torch.stack(z)[first, scenes].flatten(0, 1) for z in zip(*candidates)]
@@ -155,27 +176,41 @@ def answering(guide: Callable, fitted: Fitted, q_counts: Tensor) -> Callable:
     return program
 
 
+def decide(air: AIR, fits: dict[int, Fitted], n: int) -> tuple[Tensor, Tensor]:
+    """q(n | x) (B, T + 1) and the ELBO (B,) from fits of counts beside the guide's count n.
+
+    q(n | x) is as the evidence has it, exp ELBO(n) up to a factor, with `FEWER` and `MORE` nats taken off
+    the counts that are not the guide's.
+    """
+    elbos = fits[n].elbo.new_full((len(fits[n].elbo), air.config.model.max_steps + 1), -math.inf)
+    evidence = elbos.clone()
+    for m, fitted in fits.items():
+        elbos[:, m] = fitted.elbo
+        evidence[:, m] = fitted.elbo - nats(air, {-1: FEWER, 0: 0.0, 1: MORE}[m - n])
+    q_counts = evidence.softmax(1)
+    terms = q_counts * (elbos - q_counts.log())
+    return q_counts, torch.where(q_counts > 0, terms, 0).sum(1)
+
+
 def reconsidered(
     air: AIR, images: Tensor, found: dict[str, Tensor], which: Tensor, pictures: bool
 ) -> dict[str, Tensor]:
     """The guide's answer `found` (`proposals.propose`) to images (B, S, S), with second thoughts on some.
 
-    `which` (B,) says on which. q(n | x) of these is as the evidence has it, exp ELBO(n) up to a factor, with
-    `FEWER` and `MORE` nats taken off the counts that are not the guide's.
+    `which` (B,) says on which. Their q(n | x) and ELBO are those of `decide`, all else is that of the
+    count decided on.
     """
     found = {name: values.clone() for name, values in found.items()}
     for n in found["counts"][which].unique().tolist():
         rows = torch.nonzero(which & (found["counts"] == n)).flatten()
         scenes, answer = images[rows], {name: values[rows] for name, values in found.items()}
         fits = {m: fitted_best(air, scenes, c) for m, c in starts(air, scenes, answer, n).items()}
-        evidence = torch.full_like(answer["q_counts"], -math.inf)
-        for m, fitted in fits.items():
-            evidence[:, m] = fitted.elbo - {-1: FEWER, 0: 0.0, 1: MORE}[m - n]
-        q_counts = evidence.softmax(1)
+        q_counts, elbo = decide(air, fits, n)
         for m, fitted in fits.items():
             mine = q_counts.argmax(1) == m
             if mine.any():
                 guide = at_means(answering(at_means(air.guide), fitted.at(mine), q_counts[mine]))
-                for name, values in propose(air, scenes[mine], guide, pictures).items():
+                anew = propose(air, scenes[mine], guide, pictures) | {"elbo": elbo[mine]}
+                for name, values in anew.items():
                     found[name][rows[mine]] = values
     return found

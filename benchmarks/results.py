@@ -118,7 +118,7 @@ Run {refined_run}, by `python -m benchmarks.refinement RUN`, on the test scenes 
 sees the scene from several places, the looks vote on the count, the model keeps the best explanation. Importance samples: the count's posterior. Second thoughts:
 doubtful scenes are explained anew with one object fewer, as many and one more, z fitted to each by gradient steps (`air_core/reconsider.py`).
 
-| way | ms a scene | count accuracy (interval) | scenes of 10,000 misread |
+| way | ms a scene | count accuracy (interval) | misread |
 |---|---|---|---|
 {chr(10).join(refined)}
 

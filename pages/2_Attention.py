@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from air_core.figures import attention_sheet, count_bars, scene_sheet, search_sheet
-from air_core.reconsider import FEWER, MORE
+from air_core.reconsider import FEWER, LIKELIHOOD_SD, MORE
 from air_core.ui import cached
 from air_core.ui.frame import GLOSSARY, chart, need_snapshot, page, picture, reseed
 from air_core.ui.rewind import pick_moment
@@ -65,7 +65,7 @@ picture(
 )
 st.caption(
     "Bright: objects that the guide counts. Dim: what it would have painted had it gone on. "
-    f"{'Kept drawings' if mine else 'Held-out scenes'}, posterior means."
+    f"{'Kept drawings' if mine else 'Held-out scenes'}, posterior means{', after second thoughts' if again else ''}."
 )
 
 salience = cached.search_maps(run, images, once, step)
@@ -73,7 +73,8 @@ if salience is not None:
     st.subheader(
         "Where it searches",
         help="Before each step the guide weighs every place of the scene, given what is left over of it, and attends to "
-        "the brightest. The last row of each scene is the search that finds nothing more.",
+        "the brightest. The last row of each scene is the search that finds nothing more. Second thoughts search "
+        "nothing: this is the guide's own answer.",
     )
     picture(
         search_sheet(images, salience, once.counts),
@@ -86,7 +87,8 @@ if again:
         "Before and after",
         help="The guide's answer above, the one after second thoughts below, each with what it paints. Each count is "
         "worth the ELBO of its best fit, and q(n | x) follows from that; to overrule the guide the evidence must be "
-        f"better by {FEWER:.0f} nats for one object fewer and by {MORE:.0f} for one more.",
+        f"better by {FEWER:.0f} nats for one object fewer and by {MORE:.0f} for one more (at a likelihood's sd of "
+        f"{LIKELIHOOD_SD}). Below, *picture* is what log p(x | z, n) gains.",
     )
     for title, answer in (("The guide", once), ("Second thoughts", found)):
         st.caption(title)
@@ -100,5 +102,8 @@ st.subheader("How many?", help=GLOSSARY["q(n | x)"])
 for i, column in enumerate(st.columns(N_SHOWN)[: len(images)]):
     with column:
         chart(count_bars(found.q_counts[i], truth[i]), f"bars-{i}", f"q(n | x) of {names[i]}")
-        gain = f"; second thoughts: {once.counts[i]} → {found.counts[i]}, {found.elbo[i] - once.elbo[i]:+.1f} nats"
-        st.caption(f"{names[i]}{gain if again else ''}")
+        before, after = (answer.log_likelihood[i, answer.counts[i]] for answer in (once, found))
+        change = (
+            f"; second thoughts: {once.counts[i]} → {found.counts[i]}, picture {after - before:+.1f} nats"
+        )
+        st.caption(f"{names[i]}{change if again else ''}")

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from air_core.estimators import ESTIMATORS
+from air_core.fitting import Fitted
 from air_core.scenes import Scenes
 from benchmarks import bounds, errors, seeds, step_time, tables
 
@@ -114,15 +115,23 @@ def test_a_seed_that_is_done_is_not_trained_again(tmp_path, monkeypatch):
 def test_bounds_stand_in_their_order(tiny):
     images = np.random.default_rng(0).random((200, 12, 12), np.float32)
     nats = bounds.bounds(tiny, images)
-    assert nats["ELBO"] < nats["IWAE-10"] < nats["IWAE-100"] < nats["perfect picture"]
+    assert nats["ELBO"] < nats["IWAE-10"] < nats["IWAE-100"]
+    assert nats["ELBO"] < nats["ELBO, z fitted"] < nats["perfect picture"]
     assert nats["ELBO, p(n) learned"] >= nats["ELBO"]
     parts = nats["missing in the picture"] + sum(nats[f"kl_{z}"] for z in ("pres", "where", "what"))
     assert nats["perfect picture"] - parts == pytest.approx(nats["ELBO"], abs=1e-3)
 
 
-def test_errors_ask_the_model_about_misread_scenes(tiny):
+def test_errors_ask_the_model_about_misread_scenes(tiny, monkeypatch):
     images = np.random.default_rng(0).integers(0, 256, (4, 12, 12), np.uint8)
     scenes = Scenes(images, counts=np.array([2, 2, 1, 2]))
     assert errors.inference(tiny, scenes, np.array([2, 2, 1, 2]), 2, 1) is None
+
+    def judged(air, images, candidates):
+        of_two = candidates[0][0].shape[1] == 2
+        return Fitted(*[torch.zeros(2, 0, 3)] * 4, torch.tensor([7.0, -3.0]) * of_two)
+
+    monkeypatch.setattr(errors, "fitted_best", judged)
     row = errors.inference(tiny, scenes, np.array([1, 2, 2, 1]), 2, 1)
-    assert row["scenes"] == 2 and 0 <= row["right when fitted"] <= 1
+    assert (row["scenes"], row["right when fitted"]) == (2, 0.5)
+    assert row["nats, true count over counted"] in (7.0, -3.0)

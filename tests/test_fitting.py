@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from air_core import composed
-from air_core.fitting import fit, log_joint
+from air_core.fitting import fit, log_p
 from air_core.priors import count_probabilities
 
 
@@ -20,7 +20,7 @@ def start(images):
 @pytest.mark.parametrize("n", [0, 1, 2])
 def test_the_joint_density_is_that_of_the_pyro_model(tiny, images, start, n):
     z_where, z_what = (z[:, :n] for z in start)
-    own = log_joint(tiny.model, images, z_where, z_what)
+    own = log_p(tiny.model, images, z_where, z_what)
     for i in range(len(images)):
         parts = composed.log_joint(tiny, images[i].numpy(), z_where[i].numpy(), z_what[i].numpy())
         assert own[i].item() == pytest.approx(sum(parts), abs=1e-2)
@@ -28,7 +28,7 @@ def test_the_joint_density_is_that_of_the_pyro_model(tiny, images, start, n):
 
 def test_a_fit_climbs_and_stays_below_the_evidence(tiny, images, start):
     z_where, z_what = (z[:, :1] for z in start)
-    worth = [fit(tiny.model, images, z_where, z_what, steps, draws=500).elbo for steps in (0, 150)]
+    worth = [fit(tiny.model, images, z_where, z_what, steps, draws=250).elbo for steps in (0, 150)]
     assert (worth[1] > worth[0]).all()
     fitted = fit(tiny.model, images, z_where, z_what, 150)
     q_where = torch.distributions.Normal(fitted.z_where, fitted.z_where_sd)
@@ -38,7 +38,7 @@ def test_a_fit_climbs_and_stays_below_the_evidence(tiny, images, start):
         for _ in range(2000):
             where, what = q_where.sample(), q_what.sample()
             log_q = q_where.log_prob(where).sum((1, 2)) + q_what.log_prob(what).sum((1, 2))
-            weights.append(log_joint(tiny.model, images, where, what) - log_q)
+            weights.append(log_p(tiny.model, images, where, what) - log_q)
         evidence = torch.stack(weights).logsumexp(0) - np.log(len(weights))
     assert (worth[1] < evidence + 0.1).all() and (worth[1] > evidence - 10).all()
 
