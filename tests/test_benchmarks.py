@@ -77,7 +77,7 @@ def test_targets_are_judged_by_what_was_measured():
     assert every.figure.startswith("2 of 3; 99.20% (98.10% to 99.40%)") and not every.met
     rows = tables.targets({"five_minutes": [], "fifteen_minutes": some})
     refined, cost, elbo = rows[1:]
-    assert refined.met and refined.figure.startswith("99.85%") and cost.met
+    assert refined.met and refined.figure.startswith("3 of 3 seeds measured; 99.85%") and cost.met
     assert (elbo.figure, elbo.met) == ("197.0 (197.0 to 197.0)", False)
     assert tables.recall(some[0], 2) == 0.6 and len(tables.seed_rows({"five_minutes": some})) == 3
 
