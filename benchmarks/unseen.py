@@ -27,7 +27,7 @@ GUIDES = {"air": "windowed", "dair": "difference"}
 LEARNED = {(0, 1, 2): 3, (0, 1, 3): 2}
 """The counts of the training scenes, and the one that they leave out."""
 
-SETTINGS = {"max_steps": 4, "steps": 3_000, "snapshot_every": 3_000}
+SETTINGS = {"max_steps": 4, "steps": 6_000, "snapshot_every": 6_000}
 N_UNSEEN = 5_000
 
 
