@@ -189,6 +189,13 @@ class TrainConfig(Section):
         "What a step learns from: 'fixed' takes the n_train training scenes in turn, 'fresh' draws new scenes of the training digits.",
         choices=("fixed", "fresh"),
     )
+    warped: int = setting(
+        0,
+        "Copies of every training digit, turned, sheared, stretched and bent at random, that 'fresh' batches also draw.",
+        low=0,
+        high=100,
+        advanced=True,
+    )
     steps: int = setting(12_000, "Optimisation steps.", low=1, high=10_000_000)
     batch_size: int = setting(128, "Scenes per step.", low=1, high=65_536)
     learning_rate: float = setting(

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch.nn import functional as F
 
 from air_core.config import ConfigError
 
@@ -22,6 +24,11 @@ SHARES = (0.85, 0.05, 0.10)
 """Share of each class that goes to each split: 4,250, 250 and 500 of 5,000 digits."""
 
 SIDE = 28
+
+TURN, SHEAR, STRETCH, BEND = 0.1, 0.12, 0.08, 0.055
+"""How far `with_warped` goes, standard deviations: radians, share of the height, logarithm of each axis, and
+half sides of the digit by which the knots of a 5 x 5 grid move. Strong enough to be another hand's digit,
+weak enough to stay the same class."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,3 +153,32 @@ def split_digits(digits: Digits, split: str, seed: int) -> Digits:
     if len(index) == 0:
         raise ConfigError(f"digits: too few digits for the {split} split")
     return Digits(digits.images[index], digits.labels[index])
+
+
+def with_warped(digits: Digits, copies: int, seed: int) -> Digits:
+    """The digits, followed by `copies` of each that are turned, sheared, stretched and bent at random.
+
+    The same seed gives the same copies. (Elastic distortions: Simard et al. 2003, section 2.)
+    """
+    generator = torch.Generator().manual_seed(seed)
+    pictures = torch.from_numpy(digits.images).float()[:, None]
+    warped = [_warp(pictures, generator) for _ in range(copies)]
+    images = np.concatenate([digits.images, *warped])
+    return Digits(images, np.tile(digits.labels, copies + 1))
+
+
+def _warp(pictures: torch.Tensor, generator: torch.Generator) -> np.ndarray:
+    """One warped copy of pictures (N, 1, 28, 28) in [0, 255]: uint8 (N, 28, 28)."""
+
+    def normal(*shape: int) -> torch.Tensor:
+        return torch.randn(len(pictures), *shape, generator=generator)
+
+    turn, shear, stretch = TURN * normal(), SHEAR * normal(), (STRETCH * normal(2)).exp()
+    cos, sin = turn.cos(), turn.sin()
+    rows = [torch.stack([cos, shear * cos - sin], 1), torch.stack([sin, shear * sin + cos], 1)]
+    affine = torch.stack(rows, 1) * stretch[:, None]  # (N, 2, 2)
+    still = F.affine_grid(torch.eye(2, 3)[None], [1, 1, SIDE, SIDE], align_corners=False)[0]
+    bent = F.interpolate(BEND * normal(2, 5, 5), (SIDE, SIDE), mode="bicubic", align_corners=True)
+    grid = torch.einsum("hwj,nij->nhwi", still, affine) + bent.permute(0, 2, 3, 1)
+    result = F.grid_sample(pictures, grid, mode="bicubic", align_corners=False)
+    return result[:, 0].clamp(0, 255).round().numpy().astype(np.uint8)

