@@ -4,12 +4,13 @@ from air_core.config import Config, ModelConfig, TrainConfig
 
 PRESETS: dict[str, Config] = {
     # Our best: exact counting, a guide that searches for the next object and looks twice, scenes drawn
-    # afresh at every step, and a prior that is generous at first, so that the guide does not learn to
-    # leave every canvas blank or a pair in one window.
+    # afresh at every step, also of warped copies of the digits, so that the decoder can paint what nobody
+    # wrote yet, and a prior that is generous at first, so that the guide does not learn to leave every
+    # canvas blank or a pair in one window.
     "multi_mnist": Config(
         model=ModelConfig(
             window_side=20,
-            p_more=0.001,
+            p_more=0.01,
             where_mean=(2.7, 0.0, 0.0),
             where_sd=(0.2, 1.0, 1.0),
             guide="attentive",
@@ -20,6 +21,7 @@ PRESETS: dict[str, Config] = {
         ),
         train=TrainConfig(
             batches="fresh",
+            warped=2,
             anneal_from=0.5,
             anneal_steps=400,
             batch_size=64,

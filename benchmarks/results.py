@@ -97,7 +97,7 @@ and `python -m benchmarks.seeds fifteen_minutes --seeds 5` leave, a file a seed.
 GPU; the rate of 1024 x 1024 matrix products, measured before each training, stands beside its time. Test
 scenes: 10,000, of 500 digits that training never saw. Intervals: bootstrap over digits, 95 %.
 
-Seconds are those of training; what the looks at the validation scenes take is left out (not so in fifteen_minutes' seed 0, which is older).
+Seconds are those of training; what the looks at the validation scenes take is left out.
 
 Seeds done: {done}. None of them is left out.
 
