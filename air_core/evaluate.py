@@ -66,6 +66,7 @@ def main(arguments: list[str] | None = None) -> None:
     """The command; raises what `run_command` turns into one line."""
     parser = argparse.ArgumentParser(prog="python -m air_core.evaluate", description=__doc__)
     parser.add_argument("run", metavar="RUN", help="name of a run in checkpoints/, or the path of its folder")
+    parser.add_argument("--step", type=int, metavar="N", help="the snapshot of step N (default: the last)")
     parser.add_argument(
         "--scenes",
         type=Path,
@@ -89,7 +90,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     run = find_run(options.run)
     pyro.enable_validation(False)
-    air = run.load(report=lambda message: print(message, file=sys.stderr))
+    air = run.load(options.step, report=lambda message: print(message, file=sys.stderr))
     scenes = read_scenes(options.scenes) if options.scenes else load_scenes(run.config().scene, "test")
 
     def progress(items, total):

@@ -172,7 +172,16 @@ def command(*arguments: str) -> subprocess.CompletedProcess:
 
 def test_the_command_prints_one_json_object(run, tmp_path, tiny_config):
     write_scenes(build_scenes(tiny_config.scene, "validation"), tmp_path / "scenes.npz")
-    done = command("tiny", "--scenes", str(tmp_path / "scenes.npz"), "--samples", "2", "--json")
+    done = command(
+        "tiny",
+        "--scenes",
+        str(tmp_path / "scenes.npz"),
+        "--samples",
+        "2",
+        "--step",
+        str(run.steps()[0]),
+        "--json",
+    )
     assert done.returncode == 0, done.stderr
     assert set(json.loads(done.stdout)) == KEYS
     text = command(str(run.folder))
@@ -181,7 +190,13 @@ def test_the_command_prints_one_json_object(run, tmp_path, tiny_config):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["nothing-here"], ["tiny", "--scenes", "absent.npz"], ["../tiny"], ["tiny", "--samples", "0"]],
+    [
+        ["nothing-here"],
+        ["tiny", "--scenes", "absent.npz"],
+        ["../tiny"],
+        ["tiny", "--samples", "0"],
+        ["tiny", "--step", "7"],
+    ],
 )
 def test_the_command_says_what_is_wrong(run, arguments):
     done = command(*arguments)
