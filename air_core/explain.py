@@ -128,7 +128,7 @@ def searched(model: AIR, images: np.ndarray, found: Explanation) -> np.ndarray |
     if not isinstance(guide, AttentiveGuide):
         return None
     (scenes,) = batches(images, len(images))
-    objects = torch.from_numpy(found.objects)  # (N, T, S, S)
+    objects = torch.tensor(found.objects)  # (N, T, S, S)
     before = torch.cat([torch.zeros_like(objects[:, :1]), objects.cumsum(1)[:, :-1]], 1)
     maps = [guide.embedding.salience_map(guide.pictures(scenes, canvas)) for canvas in before.unbind(1)]
     return torch.stack(maps, 1).numpy()
