@@ -42,7 +42,8 @@ FEWER, MORE = 3.0, 20.0
 """By so many nats must the evidence for one object fewer, or one more, exceed that for the guide's count.
 
 An object more always finds a little ink to explain in a digit that the decoder has never seen; hence
-the two differ."""
+the two differ. Chosen at p_more 0.001, and found good enough at 0.01, where an object more has 2.3 nats less
+to overcome."""
 
 LOOKS, CUTS, TRIES, STEPS = 16, 4, 2, 100
 """Other looks to start from; directions an object is cut in; starts of each count that are fitted; and for

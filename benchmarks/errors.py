@@ -126,9 +126,8 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     pyro.enable_validation(False)
     run = find_run(options.run)
-    write_result(
-        RESULTS / "errors" / f"{run.name}.json", content := errors(run, options.scenes, options.steps)
-    )
+    content = errors(run, options.scenes, options.steps)
+    write_result(RESULTS / "errors" / f"{run.name}.json", content | run.description())
     print(json.dumps(content, indent=2))
 
 

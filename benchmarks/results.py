@@ -97,7 +97,8 @@ and `python -m benchmarks.seeds fifteen_minutes --seeds 5` leave, a file a seed.
 GPU; the rate of 1024 x 1024 matrix products, measured before each training, stands beside its time. Test
 scenes: 10,000, of 500 digits that training never saw. Intervals: bootstrap over digits, 95 %.
 
-Seconds are those of training; what the looks at the validation scenes take is left out.
+Seconds are those of training; what the looks at the validation scenes take is left out. Where a training took longer than its target
+allows, the target is judged by the last snapshot in time, which had not seen the end of the schedule; the row of the seed is that of the last step.
 
 Seeds done: {done}. None of them is left out.
 
@@ -140,7 +141,7 @@ remembers nothing else. The last column but two says how many of the scenes were
 By `python -m benchmarks.errors RUN`, on fresh scenes of training and of validation digits. *Fitted* is a Normal over z fitted to
 each misread scene, from the starts of second thoughts: where it prefers the true count, the guide is to blame and not the model.
 
-| run | right, training / validation digits | supervised classifier | misread scenes | right with 16 looks | right when fitted | median nats for the truth |
+| run (revision) | right, training / validation digits | supervised classifier | misread scenes | right with 16 looks | right when fitted | median nats for the truth |
 |---|---|---|---|---|---|---|
 {chr(10).join(error_rows())}
 

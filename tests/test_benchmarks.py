@@ -8,7 +8,9 @@ import torch
 
 from air_core.estimators import ESTIMATORS
 from air_core.fitting import Fitted
+from air_core.runs import RunError
 from air_core.scenes import Scenes
+from air_core.store import Row
 from benchmarks import bounds, errors, seeds, step_time, tables
 
 
@@ -78,16 +80,23 @@ def test_targets_are_judged_by_what_was_measured():
     every = found["99.0% within 5 minutes on every seed, guide alone (30 seeds wanted)"]
     assert every.figure.startswith("2 of 3; 99.20% (98.10% to 99.40%)") and not every.met
     slow = [
-        one | {"seconds": 950.0, "test_in_time": {"seconds": 800.0} | one["test"]}
-        for one in (a_result(0.996, 40.0), a_result(0.995, 40.0))
+        a_result(0.1, 40.0)
+        | {"seconds": 950.0, "test_in_time": a_result(accuracy, 40.0)["test"] | {"seconds": 800.0}}
+        for accuracy in (0.996, 0.995)
     ]
     assert (
         tables.every_seed(slow, 0.995, 900, 2, "").met and not tables.every_seed(slow, 0.995, 700, 2, "").met
     )
     assert not tables.every_seed(slow, 0.995, 900, 3, "").met  # a seed is missing
+    late = [a_result(0.999, 40.0) | {"seconds": 950.0}]
+    assert not tables.every_seed(late, 0.995, 900, 1, "").met
     rows = tables.targets({"five_minutes": [], "fifteen_minutes": some})
     refined, cost, elbo = rows[1:]
-    assert refined.met and refined.figure.startswith("3 of 3 seeds measured; 99.85%") and cost.met
+    assert (
+        refined.figure.startswith("3 of 3; 99.85%") and not refined.met and not cost.met
+    )  # two seeds are missing
+    refined, cost, elbo = tables.targets({"five_minutes": [], "fifteen_minutes": [*some, *some]})[1:]
+    assert refined.met and cost.met
     assert (elbo.figure, elbo.met) == ("197.0 (197.0 to 197.0)", False)
     assert tables.recall(some[0], 2) == 0.6 and len(tables.seed_rows({"five_minutes": some})) == 3
 
@@ -122,11 +131,25 @@ def test_a_seed_that_is_done_is_not_trained_again(tmp_path, monkeypatch):
     seeds.main(["five_minutes", "--seeds", "2"])
 
 
+def test_looks_are_not_time_of_training(monkeypatch):
+    def look(step, seconds, took):
+        found = {"elbo": -1.0, "blank": -2.0, "count_accuracy": 0.9, "seconds": took}
+        return Row(step, seconds, {f"validation/{name}": value for name, value in found.items()})
+
+    rows = [look(10, 5.0, 1.0), Row(15, 7.0, {"elbo": 1.0}), look(20, 10.0, 2.0)]
+    monkeypatch.setattr(seeds, "read_metrics", lambda _: rows)
+    found = seeds.curve(SimpleNamespace(folder=None))
+    assert [(one["step"], one["seconds"]) for one in found] == [(10, 4.0), (20, 7.0)]
+    assert found[0]["count_accuracy"] == 0.9
+
+
 def test_a_slow_machine_is_judged_by_the_last_snapshot_in_time(tiny, monkeypatch):
     looks = [{"step": step, "seconds": 8.0 * step} for step in (10, 20, 25, 40)]
     monkeypatch.setattr(seeds, "curve", lambda _: looks)
     loaded = []
-    run = SimpleNamespace(steps=lambda: [0, 10, 20, 40], load=lambda step: loaded.append(step) or tiny)
+    run = SimpleNamespace(
+        name="slow", steps=lambda: [0, 10, 20, 40], load=lambda step: loaded.append(step) or tiny
+    )
     images = np.random.default_rng(0).integers(0, 256, (4, 12, 12), np.uint8)
     scenes = Scenes(images, counts=np.array([2, 2, 1, 2]), digits=np.zeros((4, 2), int))
     found = seeds.in_time(run, scenes, 205.0)
@@ -136,6 +159,8 @@ def test_a_slow_machine_is_judged_by_the_last_snapshot_in_time(tiny, monkeypatch
         [20],
     )  # at 25 there is a look, but no snapshot
     assert seeds.in_time(run, scenes, 400.0)["step"] == 40
+    with pytest.raises(RunError, match="within 5 s"):
+        seeds.in_time(run, scenes, 5.0)
 
 
 def test_bounds_stand_in_their_order(tiny):
