@@ -39,7 +39,10 @@ RECIPES: dict[str, dict] = {
 """What each recipe changes in the preset."""
 
 LIMITS = {"five_minutes": 300.0, "fifteen_minutes": 900.0}
-"""Seconds of training, looks left out, that the recipes are named after; a machine may be slower."""
+"""Seconds of training on `CORES` cores, looks left out, that the recipes are named after; a machine may be slower."""
+
+CORES = 2
+"""Cores that the limits mean."""
 
 LOOKS = 16
 """Second looks at test time, for the figures with refinement."""
@@ -88,6 +91,11 @@ def counted(scenes: Scenes, max_steps: int, count: Callable[[], np.ndarray]) -> 
     }
 
 
+def on_all_cores(seconds: float, threads: int) -> float:
+    """Seconds that a training with so many threads took, as seconds of `CORES` cores: the same core-seconds."""
+    return seconds * threads / CORES
+
+
 def curve(run: Run) -> list[dict]:
     """What each look at the validation scenes found; seconds of training, what the looks took is left out."""
     looks = [row for row in read_metrics(run.folder) if is_look(row.record)]
@@ -100,9 +108,12 @@ def curve(run: Run) -> list[dict]:
 
 
 def in_time(run: Run, scenes: Scenes, limit: float) -> dict:
-    """How the last snapshot within so many seconds of training counts: the last of all, unless the machine was
-    slow; an earlier one has been learned with a step size that was still large. Raises `RunError` if there is none."""
-    looks = [look for look in curve(run) if look["seconds"] <= limit and look["step"] in run.steps()]
+    """How the last snapshot within so many seconds of training on all cores counts: the last of all, unless the
+    machine was slow; an earlier one has been learned with a step size that was still large. Raises `RunError`
+    if there is none."""
+    threads, kept = run.config().train.threads, run.steps()
+    looks = [look for look in curve(run) if look["step"] in kept]
+    looks = [look for look in looks if on_all_cores(look["seconds"], threads) <= limit]
     if not looks:
         raise RunError(f"run {run.name} has no snapshot within {limit:.0f} s of training")
     look = looks[-1]

@@ -50,13 +50,13 @@ def test_products_are_those_of_the_step():
     )  # place, crop: forwards, backwards; no gradient of the scene
 
 
-def a_result(accuracy: float, seconds: float) -> dict:
+def a_result(accuracy: float, seconds: float, threads: int = 2) -> dict:
     test = {"count_accuracy": accuracy, "elbo": 660.0, "iwae": 670.0, "blank": 463.0}
     test |= {"confusion": [[10, 0], [1, 9], [0, 4, 6]], "count_accuracy_interval": (0.9, 1.0)}
     test |= {"count_accuracy_sampled": 0.99, "count_accuracy_posterior": 0.99}
     looks = [(0.5, 9.0), (0.985, seconds), (0.97, 80.0), (accuracy, 200.0)]
     return {
-        "settings": {"train": {"seed": 3}},
+        "settings": {"train": {"seed": 3, "threads": threads}},
         "revision": "abc",
         "seconds": 250.0,
         "matmul_gflops": 170.0,
@@ -90,6 +90,10 @@ def test_targets_are_judged_by_what_was_measured():
     assert not tables.every_seed(slow, 0.995, 900, 3, "").met  # a seed is missing
     late = [a_result(0.999, 40.0) | {"seconds": 950.0}]
     assert not tables.every_seed(late, 0.995, 900, 1, "").met
+    alone = [a_result(0.999, 40.0, threads=1) | {"seconds": 1700.0}]  # one core, another training beside it
+    judged = tables.every_seed(alone, 0.995, 900, 1, "")
+    assert judged.met and judged.figure.endswith("after 850 s (850 s to 850 s)")
+    assert "| 1700 s, one core |" in tables.seed_rows({"fifteen_minutes": alone})[0]
     rows = tables.targets({"five_minutes": [], "fifteen_minutes": some})
     refined, cost, elbo = rows[1:]
     assert (
@@ -146,9 +150,12 @@ def test_looks_are_not_time_of_training(monkeypatch):
 def test_a_slow_machine_is_judged_by_the_last_snapshot_in_time(tiny, monkeypatch):
     looks = [{"step": step, "seconds": 8.0 * step} for step in (10, 20, 25, 40)]
     monkeypatch.setattr(seeds, "curve", lambda _: looks)
-    loaded = []
+    loaded, settings = [], SimpleNamespace(train=SimpleNamespace(threads=seeds.CORES))
     run = SimpleNamespace(
-        name="slow", steps=lambda: [0, 10, 20, 40], load=lambda step: loaded.append(step) or tiny
+        name="slow",
+        config=lambda: settings,
+        steps=lambda: [0, 10, 20, 40],
+        load=lambda step: loaded.append(step) or tiny,
     )
     images = np.random.default_rng(0).integers(0, 256, (4, 12, 12), np.uint8)
     scenes = Scenes(images, counts=np.array([2, 2, 1, 2]), digits=np.zeros((4, 2), int))
@@ -161,6 +168,8 @@ def test_a_slow_machine_is_judged_by_the_last_snapshot_in_time(tiny, monkeypatch
     assert seeds.in_time(run, scenes, 400.0)["step"] == 40
     with pytest.raises(RunError, match="within 5 s"):
         seeds.in_time(run, scenes, 5.0)
+    settings.train.threads = 1  # half the cores: twice the time
+    assert seeds.in_time(run, scenes, 205.0)["step"] == 40
 
 
 def test_bounds_stand_in_their_order(tiny):
