@@ -100,7 +100,7 @@ scenes: 10,000, of 500 digits that training never saw. Intervals: bootstrap over
 
 Seconds are those of training; what the looks at the validation scenes take is left out. Where a training took longer than its target
 allows, the target is judged by the last snapshot in time, which had not seen the end of the schedule; the row of the seed is that of the last step.
-A training that had one core, with another one beside it, is judged by core-seconds: its seconds are halved in the targets and the figure, not in
+A training that had one core, with another one beside it (`--at-once 2`), is judged by core-seconds: its seconds are halved in the targets and the figure, not in
 the seed's row, and the rate of products is that of both cores when it was evaluated.
 
 Seeds done: {done}. None of them is left out.

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -62,9 +63,10 @@ def matmul_rate(side: int = 1024, seconds: float = 1.0) -> float:
     return 2 * side**3 * products / (time.perf_counter() - start) / 1e9
 
 
-def trained(name: str, seed: int, settings: dict) -> Run:
-    """The finished training of that name, begun or resumed if need be: the preset, `settings` changed."""
-    command = [sys.executable, "-m", "air_core.train"]
+def trained(name: str, seed: int, settings: dict, also: bool = False) -> Run:
+    """The finished training of that name, begun or resumed if need be, `also` beside another one: the preset,
+    `settings` changed."""
+    command = [sys.executable, "-m", "air_core.train", *(["--also"] if also else [])]
     changes = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
     try:
         run = find_run(name)
@@ -75,6 +77,18 @@ def trained(name: str, seed: int, settings: dict) -> Run:
         command += ["--preset", PRESET, "--name", name, "--seed", str(seed), *changes]
     subprocess.run(command, check=True)
     return find_run(name)
+
+
+def run_name(recipe: str, seed: int) -> str:
+    """What a recipe's seed is called while it is trained."""
+    return f"{recipe.replace('_', '-')}-seed-{seed:02d}"
+
+
+def train_at_once(recipe: str, seeds: list[int], at_once: int) -> None:
+    """Train these seeds, so many of them beside each other; they share the cores."""
+    settings = RECIPES[recipe] | {"threads": CORES // at_once}
+    with ThreadPoolExecutor(at_once) as pool:
+        list(pool.map(lambda seed: trained(run_name(recipe, seed), seed, settings, also=True), seeds))
 
 
 def counted(scenes: Scenes, max_steps: int, count: Callable[[], np.ndarray]) -> dict:
@@ -153,16 +167,22 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.seeds", description=__doc__)
     parser.add_argument("recipe", choices=RECIPES)
     parser.add_argument("--seeds", type=int, default=30, metavar="N", help="seeds 0 to N - 1 (default 30)")
+    parser.add_argument(
+        "--at-once",
+        type=int,
+        choices=range(1, CORES + 1),
+        default=1,
+        help="trainings beside each other, which share the cores: each is slower, all are done sooner (default 1)",
+    )
     options = parser.parse_args(arguments)
     pyro.enable_validation(False)
     torch.set_num_threads(PRESETS[PRESET].train.threads)
-    for seed in range(options.seeds):
-        path = result_path(options.recipe, seed)
-        if path.exists():
-            continue
-        rate = matmul_rate()
-        name = f"{options.recipe.replace('_', '-')}-seed-{seed:02d}"
-        run = trained(name, seed, RECIPES[options.recipe])
+    missing = [seed for seed in range(options.seeds) if not result_path(options.recipe, seed).exists()]
+    if options.at_once > 1:
+        train_at_once(options.recipe, missing, options.at_once)
+    for seed in missing:
+        rate, path = matmul_rate(), result_path(options.recipe, seed)
+        run = trained(run_name(options.recipe, seed), seed, RECIPES[options.recipe])
         content = measured(run, rate, LIMITS[options.recipe])
         write_result(path, content)
         delete_run(run)

@@ -135,6 +135,26 @@ def test_a_seed_that_is_done_is_not_trained_again(tmp_path, monkeypatch):
     seeds.main(["five_minutes", "--seeds", "2"])
 
 
+def test_two_seeds_at_once_share_the_cores(tmp_path, monkeypatch):
+    monkeypatch.setattr(seeds, "RESULTS", tmp_path)
+    calls = []
+
+    def trained(name, seed, settings, also=False):
+        calls.append((name, seed, settings.get("threads"), also))
+        return SimpleNamespace(name=name)
+
+    monkeypatch.setattr(seeds, "trained", trained)
+    monkeypatch.setattr(seeds, "matmul_rate", lambda: 1.0)
+    monkeypatch.setattr(seeds, "delete_run", lambda run: None)
+    figures = {key: {"count_accuracy": 1.0} for key in ("test", "test_with_looks", "test_reconsidered")}
+    monkeypatch.setattr(seeds, "measured", lambda run, rate, limit: figures)
+    seeds.main(["fifteen_minutes", "--seeds", "2", "--at-once", "2"])
+    names = [f"fifteen-minutes-seed-0{seed}" for seed in (0, 1)]
+    assert sorted(calls[:2]) == [(name, seed, 1, True) for seed, name in enumerate(names)]
+    assert calls[2:] == [(name, seed, None, False) for seed, name in enumerate(names)]  # finished: evaluated
+    assert seeds.result_path("fifteen_minutes", 1).exists()
+
+
 def test_looks_are_not_time_of_training(monkeypatch):
     def look(step, seconds, took):
         found = {"elbo": -1.0, "blank": -2.0, "count_accuracy": 0.9, "seconds": took}
